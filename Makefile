@@ -1,0 +1,53 @@
+# OvsBridge. `make help` lists the targets.
+
+CONFIG  ?= Release
+PREFIX  ?= /usr/local
+DESTDIR ?=
+# no: leave out ahead-of-time code (a machine that can't fetch the crossgen package); starts more slowly
+READYTORUN ?= yes
+
+ARTIFACTS := $(CURDIR)/artifacts
+# -m:1 keeps a machine of two cores usable
+DOTNET_FLAGS := --nologo -v quiet -c $(CONFIG) -m:1
+RID_FLAGS := --use-current-runtime --self-contained false $(if $(filter yes,$(READYTORUN)),-p:PublishReadyToRun=true)
+
+export DOTNET_CLI_TELEMETRY_OPTOUT := 1
+export DOTNET_NOLOGO := 1
+export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
+
+.DEFAULT_GOAL := build
+.PHONY: help deps build bpf test check bench demo install clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+deps: ## install what is missing of the Debian packages that build, tests and demo use (root)
+	@scripts/install-deps.sh
+
+build: ## build everything to artifacts/; the program is artifacts/ovsbridge
+	@dotnet build OvsBridge.sln $(DOTNET_FLAGS)
+	@dotnet publish Host $(DOTNET_FLAGS) $(RID_FLAGS) -o $(ARTIFACTS)
+
+bpf: ## build the BPF programs only and show their size
+	@$(MAKE) --no-print-directory -C bpf
+	@$(MAKE) --no-print-directory -C bpf show
+
+test: deps build ## run every test (root)
+	@scripts/run-tests.sh --configuration $(CONFIG)
+
+check: build ## what to run before a commit: build, format, tests that need no root
+	@dotnet format OvsBridge.sln --verify-no-changes --no-restore
+	@scripts/run-tests.sh --configuration $(CONFIG) --unprivileged
+
+bench: deps build ## the benchmarks (root)
+	@dotnet run --project tests/Benchmarks -c Release --no-restore -- $(BENCH)
+
+demo: deps build ## three hosts, a bridge and an SDN controller in network namespaces (root)
+	@scripts/demo.sh
+
+install: ## install artifacts/ under $(DESTDIR)$(PREFIX); run `make build` first
+	@scripts/install.sh "$(ARTIFACTS)" "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## remove what the build made
+	@rm -rf artifacts
+	@find . -type d \( -name bin -o -name obj \) -not -path './.git/*' -prune -exec rm -rf {} +
