@@ -1,0 +1,177 @@
+using OvsBridge.OpenFlow.Fields;
+
+namespace OvsBridge.Datapath;
+
+/// <summary>
+/// The contract between the switch and what forwards packets: <c>EbpfDatapath</c> (the kernel) and
+/// <c>InMemoryDatapath</c> (no kernel, no root: tests, sandbox). One test suite, <c>DatapathContract</c>, holds for both.
+/// </summary>
+/// <remarks>
+/// <para>Threads: every member may be called from any thread; calls that change flows are serialised inside.</para>
+/// <para>Errors: a caller's mistake throws <see cref="ArgumentException"/>; what the kernel refuses throws <see cref="DatapathException"/>.</para>
+/// <para>Times are CLOCK_MONOTONIC nanoseconds; lengths are bytes of the frame with VLAN tags, without FCS.</para>
+/// </remarks>
+public interface IDatapath : IDisposable
+{
+    /// <summary>Kind of datapath: "tc", "xdp" or "memory".</summary>
+    string Kind { get; }
+
+    /// <summary>What the datapath can do; what it can't, translation sends to the slow path.</summary>
+    DatapathCapabilities Capabilities { get; }
+
+    /// <summary>Starts to deliver upcalls to <paramref name="sink"/>, on one thread of the datapath's own, in order.</summary>
+    void StartUpcalls(IUpcallSink sink);
+
+    /// <summary>Adds a port and starts to receive from its interface.</summary>
+    /// <exception cref="ArgumentException">The number is taken or out of range.</exception>
+    /// <exception cref="DatapathException">The kernel refuses, or another process owns the interface.</exception>
+    void AddPort(DpPort port);
+
+    /// <summary>Removes a port; false when there is none (its interface may have vanished already).</summary>
+    bool RemovePort(uint number);
+
+    /// <summary>Changes what a port lets through, effective at once for packets that come in after the call.</summary>
+    void SetPortFlags(uint number, DpPortFlags flags);
+
+    /// <summary>The ports, in order of number.</summary>
+    IReadOnlyList<DpPort> Ports { get; }
+
+    /// <summary>
+    /// Installs a megaflow. Packets see the flow completely or not at all. A flow with the same mask and masked key that is
+    /// already there is a caller's mistake.
+    /// </summary>
+    /// <returns>A handle, or null when the table is full (flows, masks, buckets or action space); counted.</returns>
+    MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions);
+
+    /// <summary>
+    /// Replaces a flow's actions: each packet runs the old program or the new one. Statistics go on.
+    /// </summary>
+    /// <returns>False when there is no space; the old program then stays.</returns>
+    bool ReplaceActions(MegaflowHandle flow, DpActions actions);
+
+    /// <summary>
+    /// Removes flows and returns once no packet can be running their programs any more.
+    /// </summary>
+    /// <param name="flows">The flows; each is invalid afterwards.</param>
+    /// <param name="final">Filled with each flow's final statistics; same length.</param>
+    void RemoveFlows(ReadOnlySpan<MegaflowHandle> flows, Span<MegaflowStats> final);
+
+    /// <summary>A flow's statistics since it was put; no system call.</summary>
+    MegaflowStats ReadStats(MegaflowHandle flow);
+
+    /// <summary>How many flows there are.</summary>
+    int FlowCount { get; }
+
+    /// <summary>Runs a program on a packet that user space holds: first packets, packet_out, slow path.</summary>
+    /// <param name="packet">The frame; consumed: its buffer may be rewritten.</param>
+    /// <param name="actions">What to do; <see cref="DpActionType.Userspace"/> calls <paramref name="sink"/> at once, on this thread.</param>
+    /// <param name="sink">Receives what the program sends to user space, or null to drop that.</param>
+    void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink);
+
+    /// <summary>Waits until every packet that entered before the call has left the datapath's programs.</summary>
+    void Synchronize();
+
+    /// <summary>The counters.</summary>
+    DatapathStats ReadDatapathStats();
+}
+
+/// <summary>Receives upcalls. Called on one thread; must not block for long.</summary>
+public interface IUpcallSink
+{
+    /// <summary>One packet. <paramref name="upcall"/> and what it refers to are valid during the call only.</summary>
+    void OnUpcall(in Upcall upcall);
+
+    /// <summary>
+    /// The queue is empty for now, or a batch is complete (at most 64 upcalls): install what was translated. Packets must be
+    /// executed before their megaflow is installed, so that they are not overtaken.
+    /// </summary>
+    void OnBatchEnd();
+}
+
+/// <summary>What a datapath can do.</summary>
+/// <param name="Actions">Actions it runs.</param>
+/// <param name="MaxFlows">Most megaflows.</param>
+/// <param name="MaxMasks">Most distinct masks.</param>
+/// <param name="MaxActions">Most actions of a program.</param>
+public sealed record DatapathCapabilities(IReadOnlySet<DpActionType> Actions, int MaxFlows, int MaxMasks, int MaxActions);
+
+/// <summary>What a port lets through; bits of <c>struct out_port</c> and <c>struct in_port</c>.</summary>
+[Flags]
+public enum DpPortFlags : uint
+{
+    /// <summary>Everything.</summary>
+    None = 0,
+
+    /// <summary>Drop what comes in.</summary>
+    NoRecv = 0x02,
+
+    /// <summary>Drop what would go out.</summary>
+    NoFwd = 0x04,
+}
+
+/// <summary>A port of a datapath.</summary>
+/// <param name="Number">1 to <see cref="OpenFlow.Actions.OfPorts.HighestOrdinary"/>, or <see cref="OpenFlow.Actions.OfPorts.DatapathLocal"/>.</param>
+/// <param name="Name">Interface name.</param>
+/// <param name="IfIndex">Interface index in the daemon's network namespace; any unique number in memory.</param>
+/// <param name="Flags">What it lets through.</param>
+public sealed record DpPort(uint Number, string Name, int IfIndex, DpPortFlags Flags = DpPortFlags.None);
+
+/// <summary>Names an installed megaflow; only the datapath that made it knows what is inside.</summary>
+public abstract class MegaflowHandle
+{
+}
+
+/// <summary>Statistics of a megaflow.</summary>
+/// <param name="Packets">Packets that ran its program.</param>
+/// <param name="Bytes">Their bytes.</param>
+/// <param name="UsedNs">CLOCK_MONOTONIC of the last one, to about a tick; 0: never.</param>
+/// <param name="TcpFlags">Union of the TCP flags seen.</param>
+public readonly record struct MegaflowStats(ulong Packets, ulong Bytes, ulong UsedNs, ushort TcpFlags);
+
+/// <summary>Counters of a datapath: every packet that enters is in one of hit and miss, or dropped before.</summary>
+public sealed record DatapathStats
+{
+    /// <summary>Packets that entered.</summary>
+    public ulong Rx { get; init; }
+
+    /// <summary>Lookups that found a megaflow.</summary>
+    public ulong Hit { get; init; }
+
+    /// <summary>Lookups that found none.</summary>
+    public ulong Miss { get; init; }
+
+    /// <summary>Upcalls written, whatever the reason.</summary>
+    public ulong Upcalls { get; init; }
+
+    /// <summary>Upcalls that found the queue full.</summary>
+    public ulong Lost { get; init; }
+
+    /// <summary>Masks tried, over all lookups.</summary>
+    public ulong MasksTried { get; init; }
+
+    /// <summary>Packets sent out by the kernel part.</summary>
+    public ulong Tx { get; init; }
+
+    /// <summary>Packets that went round.</summary>
+    public ulong Recirculated { get; init; }
+
+    /// <summary>Megaflows now.</summary>
+    public int Flows { get; init; }
+
+    /// <summary>Masks now.</summary>
+    public int Masks { get; init; }
+
+    /// <summary>Drops by <see cref="DropReason"/>; index is the reason.</summary>
+    public IReadOnlyList<ulong> Drops { get; init; } = [];
+}
+
+/// <summary>The kernel refused something.</summary>
+public sealed class DatapathException : Exception
+{
+    /// <summary>Says what was tried, the errno's name, and a hint.</summary>
+    public DatapathException(string message, int errno = 0)
+        : base(message) => Errno = errno;
+
+    /// <summary>The positive errno, 0 when none.</summary>
+    public int Errno { get; }
+}

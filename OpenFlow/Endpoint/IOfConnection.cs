@@ -1,0 +1,53 @@
+using OvsBridge.OpenFlow.Messages;
+
+namespace OvsBridge.OpenFlow.Endpoint;
+
+/// <summary>
+/// One OpenFlow peer whose handshake (hello, version) is done. Echo, framing, decoding and malformed messages are the
+/// connection's own business; everything else goes to the <see cref="IOfMessageHandler"/>.
+/// </summary>
+/// <remarks>Any thread may send; messages leave in the order of the calls.</remarks>
+public interface IOfConnection
+{
+    /// <summary>Names the peer in logs and tables ("tcp:127.0.0.1:6653").</summary>
+    string Name { get; }
+
+    /// <summary>Number of the connection, unique in the process.</summary>
+    long Id { get; }
+
+    /// <summary>
+    /// Queues a message. The queue is bounded: a reply always fits or the connection is closed (the peer does not read);
+    /// never blocks.
+    /// </summary>
+    /// <returns>False when the connection is closed or closing.</returns>
+    bool Send(OfMessage message);
+
+    /// <summary>
+    /// Queues an asynchronous message (packet_in, port_status, flow_removed), dropped and counted when the peer reads too
+    /// slowly.
+    /// </summary>
+    /// <returns>False when it was dropped.</returns>
+    bool TrySendAsynchronous(OfMessage message);
+
+    /// <summary>Closes it; <paramref name="reason"/> is for the log.</summary>
+    void Close(string reason);
+}
+
+/// <summary>What a switch, or a controller, does with the messages of its peers.</summary>
+public interface IOfMessageHandler
+{
+    /// <summary>A connection is ready. Called before any <see cref="OnMessage"/> of it.</summary>
+    void OnConnected(IOfConnection connection);
+
+    /// <summary>
+    /// A whole, well-formed message, in order; one at a time for a connection, but connections run in parallel.
+    /// </summary>
+    /// <param name="connection">Where it came from.</param>
+    /// <param name="message">The message.</param>
+    /// <param name="raw">Its bytes, valid during the call: an error reply quotes them.</param>
+    /// <exception cref="Errors.OfErrorException">Becomes an OFPT_ERROR that quotes <paramref name="raw"/>.</exception>
+    void OnMessage(IOfConnection connection, OfMessage message, ReadOnlySpan<byte> raw);
+
+    /// <summary>The connection is gone; no call for it follows.</summary>
+    void OnDisconnected(IOfConnection connection);
+}

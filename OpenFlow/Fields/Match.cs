@@ -1,0 +1,83 @@
+namespace OvsBridge.OpenFlow.Fields;
+
+/// <summary>
+/// A match: values and mask over <see cref="FlowKey"/>, with the OXM bytes that a controller sent, since statistics must
+/// echo these exactly (order of fields and masks included).
+/// </summary>
+/// <remarks>
+/// Immutable. Two matches are equal when they match the same packets by the same bits (<see cref="Value"/> and
+/// <see cref="Mask"/>), whatever their OXM order. Bits of <see cref="Value"/> outside <see cref="Mask"/> are zero.
+/// </remarks>
+public sealed class Match : IEquatable<Match>
+{
+    private readonly FlowKey _value;
+    private readonly FlowKey _mask;
+
+    /// <summary>Matches every packet.</summary>
+    public static readonly Match Any = new(default, default, default);
+
+    /// <summary>Makes a match; <paramref name="value"/> is cut to <paramref name="mask"/>.</summary>
+    /// <param name="value">Wanted values.</param>
+    /// <param name="mask">Bits that matter.</param>
+    /// <param name="oxm">OXM TLVs without ofp_match header and padding as received; empty: made when needed.</param>
+    public Match(in FlowKey value, in FlowKey mask, ReadOnlyMemory<byte> oxm = default)
+    {
+        _value = value.Masked(mask);
+        _mask = mask;
+        Oxm = oxm;
+    }
+
+    /// <summary>Wanted values; zero outside <see cref="Mask"/>.</summary>
+    public ref readonly FlowKey Value => ref _value;
+
+    /// <summary>Bits that matter.</summary>
+    public ref readonly FlowKey Mask => ref _mask;
+
+    /// <summary>The OXM TLVs as received (no header, no padding); empty when the match was not received.</summary>
+    public ReadOnlyMemory<byte> Oxm { get; }
+
+    /// <summary>Whether <paramref name="key"/> is matched.</summary>
+    public bool Matches(in FlowKey key) => key.MatchedBy(_value, _mask);
+
+    /// <summary>
+    /// Whether every packet that <paramref name="other"/> matches is matched by this too (OpenFlow's non-strict
+    /// comparison: this is the description in the request, other the flow entry).
+    /// </summary>
+    public bool Covers(Match other)
+    {
+        ReadOnlySpan<ulong> v = _value.AsWords(), m = _mask.AsWords(), ov = other._value.AsWords(), om = other._mask.AsWords();
+        for (int i = 0; i < FlowKey.Words; i++)
+        {
+            if ((m[i] & ~om[i]) != 0 || ((v[i] ^ ov[i]) & m[i]) != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Whether some packet is matched by both (OFPFF_CHECK_OVERLAP).</summary>
+    public bool Overlaps(Match other)
+    {
+        ReadOnlySpan<ulong> v = _value.AsWords(), m = _mask.AsWords(), ov = other._value.AsWords(), om = other._mask.AsWords();
+        for (int i = 0; i < FlowKey.Words; i++)
+        {
+            if (((v[i] ^ ov[i]) & m[i] & om[i]) != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(Match? other) => other is not null && _mask.Equals(other._mask) && _value.Equals(other._value);
+
+    /// <inheritdoc/>
+    public override bool Equals(object? obj) => Equals(obj as Match);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(_value.GetHashCode(), _mask.GetHashCode());
+}
