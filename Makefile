@@ -8,7 +8,7 @@ READYTORUN ?= yes
 
 ARTIFACTS := $(CURDIR)/artifacts
 # -m:1 keeps a machine of two cores usable
-DOTNET_FLAGS := --nologo -v quiet -c $(CONFIG) -m:1
+DOTNET_FLAGS := --nologo -v quiet -clp:ErrorsOnly -c $(CONFIG) -m:1
 RID_FLAGS := --use-current-runtime --self-contained false $(if $(filter yes,$(READYTORUN)),-p:PublishReadyToRun=true)
 
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
