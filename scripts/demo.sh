@@ -38,7 +38,7 @@ cleanup() {
     local status=$? namespace pid
     trap '' INT TERM HUP
     set +e
-    if [[ $finished == no && $status -ne 0 ]]; then
+    if [[ $finished == no && $status -ne 0 && $status -lt 128 ]]; then
         for log in ovsbridge controller; do
             [[ -s $work/$log.log ]] || continue
             printf '\nthe end of the log of %s:\n' "$log" >&2
@@ -153,7 +153,7 @@ wait_for 5 listening 2 5201 || fail "the iperf3 server did not start"
 iperf() {
     local from=$1 title=$2
     shift 2
-    in_host "$from" timeout 30 iperf3 --json "$@" >"$work/iperf.json" || fail "iperf3 $title: $(
+    in_host "$from" timeout --foreground 30 iperf3 --json "$@" >"$work/iperf.json" || fail "iperf3 $title: $(
         /usr/bin/python3 -c 'import json, sys; print(json.load(sys.stdin).get("error", "failed"))' <"$work/iperf.json")"
     local outcome
     outcome=$(/usr/bin/python3 - "$work/iperf.json" <<'PYTHON'
