@@ -16,7 +16,7 @@ export DOTNET_NOLOGO := 1
 export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build bpf test check bench demo install clean
+.PHONY: help deps build publish bpf test check bench demo install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -26,6 +26,9 @@ deps: ## install what is missing of the Debian packages that build, tests and de
 
 build: ## build everything to artifacts/; the program is artifacts/ovsbridge
 	@dotnet build OvsBridge.sln $(DOTNET_FLAGS)
+	@$(MAKE) --no-print-directory publish
+
+publish: ## build the program alone
 	@dotnet publish Host $(DOTNET_FLAGS) $(RID_FLAGS) -o $(ARTIFACTS)
 
 bpf: ## build the BPF programs only and show their size
