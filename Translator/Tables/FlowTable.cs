@@ -1,4 +1,5 @@
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.Translator.Classifier;
 
 namespace OvsBridge.Translator.Tables;
 
@@ -6,36 +7,62 @@ namespace OvsBridge.Translator.Tables;
 /// One flow table of a snapshot; immutable: a change gives a new table that shares what it can. Lookup of packets is by its
 /// classifier.
 /// </summary>
-public sealed partial class FlowTable
+public sealed class FlowTable
 {
-    /// <summary>A table without flows.</summary>
-    public static FlowTable Empty(byte tableId) => new(tableId);
+    private FlowTable(byte tableId, TableStats stats, RuleClassifier classifier)
+    {
+        TableId = tableId;
+        Stats = stats;
+        Classifier = classifier;
+    }
 
-    private FlowTable(byte tableId) => TableId = tableId;
+    /// <summary>A table without flows, with counters of its own.</summary>
+    public static FlowTable Empty(byte tableId) => new(tableId, new TableStats(), RuleClassifier.Empty);
 
     /// <summary>Number.</summary>
     public byte TableId { get; }
 
     /// <summary>Lookup counters; shared by all versions of the table.</summary>
-    public TableStats Stats { get; } = new();
+    public TableStats Stats { get; }
 
     /// <summary>Flows.</summary>
-    public int Count => throw new NotImplementedException();
+    public int Count => Classifier.Count;
 
     /// <summary>The flows, in no particular order.</summary>
-    public IEnumerable<Rule> Rules => throw new NotImplementedException();
+    public IEnumerable<Rule> Rules => Classifier.Rules;
+
+    /// <summary>The flows, to be searched by packet.</summary>
+    internal RuleClassifier Classifier { get; }
 
     /// <summary>The flow with exactly this match and priority, or null.</summary>
-    public Rule? Find(Match match, ushort priority) => throw new NotImplementedException();
+    public Rule? Find(Match match, ushort priority) => Classifier.Find(match, priority);
 
     /// <summary>This table with <paramref name="rule"/>, in place of one with the same match and priority.</summary>
-    public FlowTable With(Rule rule) => throw new NotImplementedException();
+    public FlowTable With(Rule rule) => new(TableId, Stats, Classifier.With(rule));
 
-    /// <summary>This table with each of <paramref name="rules"/>; cheaper than one by one.</summary>
-    public FlowTable With(IEnumerable<Rule> rules) => throw new NotImplementedException();
+    /// <summary>This table with each of <paramref name="rules"/>.</summary>
+    public FlowTable With(IEnumerable<Rule> rules)
+    {
+        RuleClassifier classifier = Classifier;
+        foreach (Rule rule in rules)
+        {
+            classifier = classifier.With(rule);
+        }
+
+        return classifier == Classifier ? this : new FlowTable(TableId, Stats, classifier);
+    }
 
     /// <summary>This table without <paramref name="rules"/> (by match and priority).</summary>
-    public FlowTable Without(IEnumerable<Rule> rules) => throw new NotImplementedException();
+    public FlowTable Without(IEnumerable<Rule> rules)
+    {
+        RuleClassifier classifier = Classifier;
+        foreach (Rule rule in rules)
+        {
+            classifier = classifier.Without(rule.Match, rule.Priority);
+        }
+
+        return classifier == Classifier ? this : new FlowTable(TableId, Stats, classifier);
+    }
 }
 
 /// <summary>Counters of a table. Any thread may add and read.</summary>

@@ -1,0 +1,95 @@
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.Translator.Tables;
+
+namespace OvsBridge.Translator.Tests;
+
+[TestFixture]
+public sealed class FlowTableTests
+{
+    [TestCase(1)]
+    [TestCase(2)]
+    [TestCase(3)]
+    public void Every_version_keeps_what_it_had(int seed)
+    {
+        Random random = new(seed);
+        FlowTable table = FlowTable.Empty(0);
+        Dictionary<(Match, ushort), Rule> model = [];
+        List<(FlowTable Table, Dictionary<(Match, ushort), Rule> Model)> versions = [];
+        for (int i = 0; i < 3000; i++)
+        {
+            Rule rule = RandomRule(random);
+            if (random.Next(3) == 0)
+            {
+                table = table.Without([rule]);
+                model.Remove((rule.Match, rule.Priority));
+            }
+            else
+            {
+                table = table.With(rule);
+                model[(rule.Match, rule.Priority)] = rule;
+            }
+
+            if (i % 100 == 0)
+            {
+                versions.Add((table, new(model)));
+            }
+        }
+
+        Assert.Multiple(() =>
+        {
+            foreach ((FlowTable version, Dictionary<(Match, ushort), Rule> expected) in versions)
+            {
+                Assert.That(version.Count, Is.EqualTo(expected.Count));
+                Assert.That(version.Rules, Is.EquivalentTo(expected.Values));
+                Assert.That(expected.Values, Is.All.Matches<Rule>(r => version.Find(r.Match, r.Priority) == r));
+                Assert.That(version.Stats, Is.SameAs(table.Stats));
+            }
+        });
+    }
+
+    [Test]
+    public void Removing_everything_leaves_an_empty_table()
+    {
+        Random random = new(4);
+        FlowTable table = FlowTable.Empty(0).With(Enumerable.Range(0, 1000).Select(_ => RandomRule(random)));
+
+        table = table.Without(table.Rules.ToList());
+
+        Assert.That(table.Count, Is.Zero);
+        Assert.That(table.Rules, Is.Empty);
+    }
+
+    [Test]
+    public void Removing_what_is_not_there_changes_nothing()
+    {
+        Random random = new(5);
+        FlowTable table = FlowTable.Empty(0).With(RandomRule(random));
+
+        Assert.That(table.Without([RandomRule(random)]), Is.SameAs(table));
+    }
+
+    private static Rule RandomRule(Random random)
+    {
+        FlowKey value = default, mask = default;
+        if (random.Next(2) == 0)
+        {
+            FieldTable.InPort.Set(ref value, (uint)random.Next(4));
+            FieldTable.InPort.Set(ref mask, uint.MaxValue);
+        }
+
+        if (random.Next(2) == 0)
+        {
+            FieldTable.Ipv4Dst.Set(ref value, (uint)random.Next(64) << 24);
+            FieldTable.Ipv4Dst.Set(ref mask, uint.MaxValue << random.Next(24, 32));
+        }
+
+        return new Rule
+        {
+            TableId = 0,
+            Priority = (ushort)random.Next(3),
+            Match = new Match(value, mask),
+            Instructions = [],
+            Stats = new RuleStats(0),
+        };
+    }
+}
