@@ -8,7 +8,7 @@ READYTORUN ?= yes
 
 ARTIFACTS := $(CURDIR)/artifacts
 # -m:1 keeps a machine of two cores usable
-DOTNET_FLAGS := --nologo -v quiet -clp:ErrorsOnly -c $(CONFIG) -m:1
+DOTNET_FLAGS := -v:quiet -p:Configuration=$(CONFIG) -m:1
 RID_FLAGS := --use-current-runtime --self-contained false $(if $(filter yes,$(READYTORUN)),-p:PublishReadyToRun=true)
 
 export DOTNET_CLI_TELEMETRY_OPTOUT := 1
@@ -25,11 +25,11 @@ deps: ## install what is missing of the Debian packages that build, tests and de
 	@scripts/install-deps.sh
 
 build: ## build everything to artifacts/; the program is artifacts/ovsbridge
-	@dotnet build OvsBridge.sln $(DOTNET_FLAGS)
+	@dotnet msbuild OvsBridge.sln -nologo -restore $(DOTNET_FLAGS)
 	@$(MAKE) --no-print-directory publish
 
 publish: ## build the program alone
-	@dotnet publish Host $(DOTNET_FLAGS) $(RID_FLAGS) -o $(ARTIFACTS)
+	@dotnet publish Host --nologo $(DOTNET_FLAGS) $(RID_FLAGS) -o $(ARTIFACTS)
 
 bpf: ## build the BPF programs only and show their size
 	@$(MAKE) --no-print-directory -C bpf
