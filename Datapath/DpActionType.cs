@@ -73,3 +73,10 @@ public enum DropReason : uint
     Ttl = 14,
 #pragma warning restore CS1591
 }
+
+/// <summary>How many drop reasons there can be (<c>__DROP_MAX</c>).</summary>
+public static class DropReasons
+{
+    /// <summary>Length of an array of counters by reason; more than are in use.</summary>
+    public const int Count = 32;
+}
