@@ -6,7 +6,7 @@
 #   --project NAME         only tests/NAME (repeatable)
 # Builds nothing: `make build` does.
 set -uo pipefail
-cd "$(dirname "$0")/.."
+cd "$(dirname "$0")/.." || exit 2
 
 configuration=Release
 filter=
