@@ -15,6 +15,9 @@ public interface IOfConnection
     /// <summary>Number of the connection, unique in the process.</summary>
     long Id { get; }
 
+    /// <summary>What the peer is to a switch.</summary>
+    OfConnectionKind Kind { get; }
+
     /// <summary>
     /// Queues a message. The queue is bounded: a reply always fits or the connection is closed (the peer does not read);
     /// never blocks.
@@ -31,6 +34,19 @@ public interface IOfConnection
 
     /// <summary>Closes it; <paramref name="reason"/> is for the log.</summary>
     void Close(string reason);
+}
+
+/// <summary>What a peer is to a switch (Open vSwitch's terms).</summary>
+public enum OfConnectionKind
+{
+    /// <summary>A configured controller, which we connect to: counts for the fail mode, gets asynchronous messages from the start.</summary>
+    Primary,
+
+    /// <summary>
+    /// Whoever connects to a listening socket (ovs-ofctl, monitors): does not count for the fail mode and gets no
+    /// asynchronous message until it has sent a SET_CONFIG whose miss_send_len is not zero.
+    /// </summary>
+    Service,
 }
 
 /// <summary>What a switch, or a controller, does with the messages of its peers.</summary>
