@@ -1,0 +1,146 @@
+using System.Globalization;
+using System.Text;
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Messages.Multipart;
+
+namespace OvsBridge.OpenFlow.Text;
+
+public static partial class FlowSyntax
+{
+    /// <summary>A line of <c>ovs-ofctl dump-flows</c>, with its leading blank.</summary>
+    /// <param name="flow">The flow.</param>
+    /// <param name="ports">Names for ports (--names), or null.</param>
+    /// <param name="statistics">False: without duration and counters (--no-stats).</param>
+    public static string Print(FlowStatsEntry flow, PortNames? ports = null, bool statistics = true)
+    {
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $" cookie=0x{flow.Cookie:x}, ");
+        if (statistics)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"duration={Duration(flow.DurationNs)}, ");
+        }
+
+        if (statistics || flow.TableId != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"table={flow.TableId}, ");
+        }
+
+        if (statistics)
+        {
+            AppendCount(text, "n_packets", flow.PacketCount);
+            AppendCount(text, "n_bytes", flow.ByteCount);
+        }
+
+        AppendTimeout(text, "idle_timeout", flow.IdleTimeoutSeconds);
+        AppendTimeout(text, "hard_timeout", flow.HardTimeoutSeconds);
+        AppendFlags(text, flow.Flags);
+        AppendMatch(text, flow.Priority, flow.Match, ports);
+        text.Append("actions=").Append(InstructionText.Print(flow.Instructions, ports));
+        return text.ToString();
+    }
+
+    /// <summary>A flow_mod as a line that <see cref="ParseFlow"/> reads back; the command is not in it.</summary>
+    public static string Print(FlowMod flow, PortNames? ports = null)
+    {
+        bool delete = flow.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
+        StringBuilder text = new();
+        if (flow.TableId != (delete ? FlowMod.AllTables : 0))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"table={flow.TableId},");
+        }
+
+        if (flow.CookieMask != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"cookie=0x{flow.Cookie:x}/0x{flow.CookieMask:x},");
+        }
+        else if (flow.Cookie != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"cookie=0x{flow.Cookie:x},");
+        }
+
+        if (flow.IdleTimeoutSeconds != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"idle_timeout={flow.IdleTimeoutSeconds},");
+        }
+
+        if (flow.HardTimeoutSeconds != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"hard_timeout={flow.HardTimeoutSeconds},");
+        }
+
+        foreach ((string word, FlowModFlags flag) in _flags)
+        {
+            text.Append((flow.Flags & flag) != 0 ? $"{word}," : "");
+        }
+
+        if (delete && flow.OutPort != Actions.OfPorts.Any)
+        {
+            text.Append("out_port=").Append(PortNames.Print(flow.OutPort, ports)).Append(',');
+        }
+
+        if (delete && flow.OutGroup != GroupMod.AnyGroup)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"out_group={flow.OutGroup},");
+        }
+
+        AppendMatch(text, flow.Priority, flow.Match, ports);
+        if (delete)
+        {
+            return text.ToString().TrimEnd(' ', ',');
+        }
+
+        return text.Append("actions=").Append(InstructionText.Print(flow.Instructions, ports)).ToString();
+    }
+
+    /// <summary>A time span as ovs-ofctl prints it: whole seconds, or with milliseconds when there are any.</summary>
+    internal static string Duration(ulong nanoseconds)
+    {
+        ulong milliseconds = nanoseconds % 1_000_000_000 / 1_000_000;
+        return milliseconds == 0
+            ? string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1_000_000_000}s")
+            : string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1_000_000_000}.{milliseconds:d3}s");
+    }
+
+    // "priority=5,ip " with a blank behind it unless there is nothing to say
+    private static void AppendMatch(StringBuilder text, ushort priority, Match match, PortNames? ports)
+    {
+        int start = text.Length;
+        if (priority != DefaultPriority)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"priority={priority}");
+        }
+
+        string words = MatchText.Print(match, ports);
+        text.Append(text.Length > start && words.Length > 0 ? "," : "").Append(words);
+        if (text.Length > start)
+        {
+            text.Append(' ');
+        }
+    }
+
+    private static void AppendCount(StringBuilder text, string name, ulong count)
+    {
+        // all ones: not counted (OFPFF_NO_PKT_COUNTS)
+        if (count != ulong.MaxValue)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{name}={count}, ");
+        }
+    }
+
+    private static void AppendTimeout(StringBuilder text, string name, ushort seconds)
+    {
+        if (seconds != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{name}={seconds}, ");
+        }
+    }
+
+    private static void AppendFlags(StringBuilder text, FlowModFlags flags)
+    {
+        foreach ((string word, FlowModFlags flag) in _flags)
+        {
+            text.Append((flags & flag) != 0 ? $"{word} " : "");
+        }
+    }
+}

@@ -1,0 +1,31 @@
+using System.Globalization;
+
+namespace OvsBridge.OpenFlow.Text;
+
+/// <summary>Unsigned numbers in decimal or, with 0x, hexadecimal. Leading zeros do not mean octal.</summary>
+internal static class Numbers
+{
+    public static bool TryParse(ReadOnlySpan<char> text, out UInt128 value) =>
+        text.StartsWith("0x", StringComparison.OrdinalIgnoreCase)
+            ? UInt128.TryParse(text[2..], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out value)
+            : UInt128.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out value);
+
+    /// <summary>The word's value as a number of at most <paramref name="max"/>.</summary>
+    public static ulong Parse(in Word word, string what, ulong max) => Parse(word, word.Need(what), what, max);
+
+    /// <summary>A part of the word's value as a number of at most <paramref name="max"/>.</summary>
+    public static ulong Parse(in Word word, string text, string what, ulong max, ulong min = 0)
+    {
+        if (!TryParse(text, out UInt128 value))
+        {
+            throw word.Error($"{text} is not a number ({what})");
+        }
+
+        if (value > max || value < min)
+        {
+            throw word.Error($"{text} is out of range: {what} is {min} to {max}");
+        }
+
+        return (ulong)value;
+    }
+}
