@@ -21,6 +21,9 @@ public sealed record SetFieldAction(Field Field, UInt128 Value, UInt128 Mask) : 
         : this(field, value, field.AllOnes)
     {
     }
+
+    /// <summary>Whether part of the field stays as it is.</summary>
+    public bool IsMasked => Mask != Field.AllOnes;
 }
 
 /// <summary>OFPAT_PUSH_VLAN.</summary>

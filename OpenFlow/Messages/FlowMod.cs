@@ -1,5 +1,7 @@
 using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Wire;
 
 namespace OvsBridge.OpenFlow.Messages;
 
@@ -79,6 +81,97 @@ public sealed record FlowMod : OfMessage
 
     /// <inheritdoc/>
     public override OfType Type => OfType.FlowMod;
+
+    internal override int SizeHint => 512;
+
+    // struct ofp_flow_mod: cookie, cookie_mask, table_id, command, idle_timeout, hard_timeout, priority, buffer_id, out_port,
+    // out_group, flags, pad[2], match, instructions
+    internal static FlowMod Read(ref WireReader reader, MessageHeader header)
+    {
+        if (header.Length > MaxSize)
+            WireReader.Fail(OfError.BadRequestBadLen, $"a flow of {header.Length} bytes would not fit a statistics reply");
+        ulong cookie = reader.U64();
+        ulong cookieMask = reader.U64();
+        byte table = reader.U8();
+        var command = (FlowModCommand)reader.U8();
+        ushort idle = reader.U16();
+        ushort hard = reader.U16();
+        ushort priority = reader.U16();
+        uint buffer = reader.U32();
+        uint outPort = reader.U32();
+        uint outGroup = reader.U32();
+        var flags = (FlowModFlags)reader.U16();
+        reader.Skip(2);
+        if (command > FlowModCommand.DeleteStrict)
+            WireReader.Fail(OfError.FlowModFailedBadCommand, $"command {(byte)command}");
+        if ((flags & ~AllFlags) != 0)
+            WireReader.Fail(OfError.FlowModFailedBadFlags, $"flags 0x{(ushort)flags:x4}");
+
+        Match match = MatchCodec.Read(ref reader);
+        ValueList<OfInstruction> instructions = InstructionTable.ReadList(ref reader);
+        if (command < FlowModCommand.Delete)
+            Check(table, match, instructions);
+        return new FlowMod
+        {
+            Xid = header.Xid,
+            Cookie = cookie,
+            CookieMask = cookieMask,
+            TableId = table,
+            Command = command,
+            IdleTimeoutSeconds = idle,
+            HardTimeoutSeconds = hard,
+            Priority = priority,
+            BufferId = buffer,
+            OutPort = outPort,
+            OutGroup = outGroup,
+            Flags = flags,
+            Match = match,
+            Instructions = instructions,
+        };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U64(Cookie);
+        writer.U64(CookieMask);
+        writer.U8(TableId);
+        writer.U8((byte)Command);
+        writer.U16(IdleTimeoutSeconds);
+        writer.U16(HardTimeoutSeconds);
+        writer.U16(Priority);
+        writer.U32(BufferId);
+        writer.U32(OutPort);
+        writer.U32(OutGroup);
+        writer.U16((ushort)Flags);
+        writer.Zero(2);
+        MatchCodec.Write(ref writer, Match);
+        InstructionTable.WriteList(ref writer, Instructions);
+    }
+
+    private const FlowModFlags AllFlags = FlowModFlags.SendFlowRemoved | FlowModFlags.CheckOverlap | FlowModFlags.ResetCounts
+        | FlowModFlags.NoPacketCounts | FlowModFlags.NoByteCounts;
+
+    // A flow must fit one statistics reply (which has 16 bytes more around it), or it could never be shown.
+    private const int MaxSize = OfCodec.MaxMessageSize - 16;
+
+    // What the specification says of a flow itself, whatever switch it is for. Deletes ignore instructions.
+    private static void Check(byte table, Match match, ValueList<OfInstruction> instructions)
+    {
+        if (table == AllTables)
+            WireReader.Fail(OfError.FlowModFailedBadTableId, "OFPTT_ALL is for deletes");
+        foreach (OfInstruction instruction in instructions)
+        {
+            switch (instruction)
+            {
+                case GotoTableInstruction go when go.TableId <= table || go.TableId == AllTables:
+                    WireReader.Fail(OfError.BadInstructionBadTableId, $"goto_table {go.TableId} in table {table}");
+                    break;
+                case ApplyActionsInstruction apply:
+                    ActionCheck.AgainstMatch(match, apply.Actions);
+                    break;
+            }
+        }
+    }
 }
 
 /// <summary>enum ofp_flow_removed_reason.</summary>
@@ -127,4 +220,35 @@ public sealed record FlowRemoved : OfMessage
 
     /// <inheritdoc/>
     public override OfType Type => OfType.FlowRemoved;
+
+    // struct ofp_flow_removed: cookie, priority, reason, table_id, duration_sec, duration_nsec, idle_timeout, hard_timeout,
+    // packet_count, byte_count, match
+    internal static FlowRemoved Read(ref WireReader reader, MessageHeader header) => new()
+    {
+        Xid = header.Xid,
+        Cookie = reader.U64(),
+        Priority = reader.U16(),
+        Reason = (FlowRemovedReason)reader.U8(),
+        TableId = reader.U8(),
+        DurationNs = reader.Duration(),
+        IdleTimeoutSeconds = reader.U16(),
+        HardTimeoutSeconds = reader.U16(),
+        PacketCount = reader.U64(),
+        ByteCount = reader.U64(),
+        Match = MatchCodec.Read(ref reader),
+    };
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U64(Cookie);
+        writer.U16(Priority);
+        writer.U8((byte)Reason);
+        writer.U8(TableId);
+        writer.Duration(DurationNs);
+        writer.U16(IdleTimeoutSeconds);
+        writer.U16(HardTimeoutSeconds);
+        writer.U64(PacketCount);
+        writer.U64(ByteCount);
+        MatchCodec.Write(ref writer, Match);
+    }
 }

@@ -1,3 +1,5 @@
+using OvsBridge.OpenFlow.Wire;
+
 namespace OvsBridge.OpenFlow.Messages;
 
 /// <summary>OpenFlow 1.3 message types (enum ofp_type).</summary>
@@ -45,4 +47,10 @@ public abstract record OfMessage
 
     /// <summary>The number in the header.</summary>
     public abstract OfType Type { get; }
+
+    /// <summary>About how many bytes the message will have; a better guess saves a copy.</summary>
+    internal virtual int SizeHint => 256;
+
+    /// <summary>Writes what follows the header.</summary>
+    internal abstract void WriteBody(ref WireWriter writer);
 }

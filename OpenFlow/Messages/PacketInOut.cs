@@ -1,5 +1,7 @@
 using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Wire;
 
 namespace OvsBridge.OpenFlow.Messages;
 
@@ -26,6 +28,33 @@ public sealed record PacketIn(
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.PacketIn;
+
+    internal override int SizeHint => 128 + Data.Length;
+
+    // struct ofp_packet_in: buffer_id, total_len, reason, table_id, cookie, match, pad[2], data
+    internal static PacketIn Read(ref WireReader reader, MessageHeader header)
+    {
+        uint buffer = reader.U32();
+        ushort totalLength = reader.U16();
+        var reason = (PacketInReason)reader.U8();
+        byte table = reader.U8();
+        ulong cookie = reader.U64();
+        Match match = MatchCodec.Read(ref reader);
+        reader.Skip(2);
+        return new PacketIn(buffer, totalLength, reason, table, cookie, match, reader.Rest().ToArray()) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U32(BufferId);
+        writer.U16(TotalLength);
+        writer.U8((byte)Reason);
+        writer.U8(TableId);
+        writer.U64(Cookie);
+        MatchCodec.Write(ref writer, Match);
+        writer.Zero(2);
+        writer.Bytes(Data.Span);
+    }
 }
 
 /// <summary>OFPT_PACKET_OUT.</summary>
@@ -37,4 +66,34 @@ public sealed record PacketOut(uint BufferId, uint InPort, ValueList<OfAction> A
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.PacketOut;
+
+    internal override int SizeHint => 256 + Data.Length;
+
+    // struct ofp_packet_out: buffer_id, in_port, actions_len, pad[6], actions, data
+    internal static PacketOut Read(ref WireReader reader, MessageHeader header)
+    {
+        uint buffer = reader.U32();
+        uint inPort = reader.U32();
+        ushort actionsLength = reader.U16();
+        reader.Skip(6);
+
+        // OFPP_ANY is what some controllers send for "none"; Open vSwitch takes it too.
+        if (inPort > OfPorts.Max && inPort is not (OfPorts.Controller or OfPorts.Local or OfPorts.Any))
+            WireReader.Fail(OfError.BadRequestBadPort, $"in_port 0x{inPort:x}");
+        WireReader list = reader.Sub(actionsLength, OfError.BadRequestBadLen, "action list");
+        ValueList<OfAction> actions = ActionTable.ReadList(ref list, ActionUse.PacketOut);
+        return new PacketOut(buffer, inPort, actions, reader.Rest().ToArray()) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U32(BufferId);
+        writer.U32(InPort);
+        int length = writer.ReserveLength();
+        writer.Zero(6);
+        int start = writer.Position;
+        ActionTable.WriteList(ref writer, Actions);
+        writer.Length(length, start);
+        writer.Bytes(Data.Span);
+    }
 }

@@ -1,3 +1,6 @@
+using OvsBridge.OpenFlow.Errors;
+using OvsBridge.OpenFlow.Wire;
+
 namespace OvsBridge.OpenFlow.Messages;
 
 /// <summary>OFPT_FEATURES_REQUEST.</summary>
@@ -5,6 +8,12 @@ public sealed record FeaturesRequest : OfMessage
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.FeaturesRequest;
+
+    internal static FeaturesRequest Read(ref WireReader reader, MessageHeader header) => new() { Xid = header.Xid };
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+    }
 }
 
 /// <summary>enum ofp_capabilities.</summary>
@@ -33,6 +42,30 @@ public sealed record FeaturesReply(ulong DatapathId, uint BufferCount, byte Tabl
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.FeaturesReply;
+
+    // struct ofp_switch_features: datapath_id, n_buffers, n_tables, auxiliary_id, pad[2], capabilities, reserved
+    internal static FeaturesReply Read(ref WireReader reader, MessageHeader header)
+    {
+        ulong datapathId = reader.U64();
+        uint buffers = reader.U32();
+        byte tables = reader.U8();
+        byte auxiliaryId = reader.U8();
+        reader.Skip(2);
+        var capabilities = (Capabilities)reader.U32();
+        reader.Skip(4);
+        return new FeaturesReply(datapathId, buffers, tables, auxiliaryId, capabilities) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U64(DatapathId);
+        writer.U32(BufferCount);
+        writer.U8(TableCount);
+        writer.U8(AuxiliaryId);
+        writer.Zero(2);
+        writer.U32((uint)Capabilities);
+        writer.Zero(4);
+    }
 }
 
 /// <summary>OFPT_GET_CONFIG_REQUEST.</summary>
@@ -40,6 +73,12 @@ public sealed record GetConfigRequest : OfMessage
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.GetConfigRequest;
+
+    internal static GetConfigRequest Read(ref WireReader reader, MessageHeader header) => new() { Xid = header.Xid };
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+    }
 }
 
 /// <summary>enum ofp_config_flags: what happens to IP fragments.</summary>
@@ -62,6 +101,16 @@ public sealed record GetConfigReply(FragmentHandling Fragments, ushort MissSendL
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.GetConfigReply;
+
+    // struct ofp_switch_config: flags, miss_send_len
+    internal static GetConfigReply Read(ref WireReader reader, MessageHeader header) =>
+        new((FragmentHandling)reader.U16(), reader.U16()) { Xid = header.Xid };
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U16((ushort)Fragments);
+        writer.U16(MissSendLength);
+    }
 }
 
 /// <summary>OFPT_SET_CONFIG.</summary>
@@ -71,6 +120,21 @@ public sealed record SetConfig(FragmentHandling Fragments, ushort MissSendLength
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.SetConfig;
+
+    // struct ofp_switch_config: flags, miss_send_len
+    internal static SetConfig Read(ref WireReader reader, MessageHeader header)
+    {
+        var fragments = (FragmentHandling)reader.U16();
+        if (fragments > FragmentHandling.Reassemble)
+            WireReader.Fail(OfError.SwitchConfigFailedBadFlags, $"flags 0x{(ushort)fragments:x4}");
+        return new SetConfig(fragments, reader.U16()) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U16((ushort)Fragments);
+        writer.U16(MissSendLength);
+    }
 }
 
 /// <summary>OFPT_TABLE_MOD.</summary>
@@ -80,6 +144,26 @@ public sealed record TableMod(byte TableId, uint Config) : OfMessage
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.TableMod;
+
+    // struct ofp_table_mod: table_id, pad[3], config
+    internal static TableMod Read(ref WireReader reader, MessageHeader header)
+    {
+        byte table = reader.U8();
+        reader.Skip(3);
+        uint config = reader.U32();
+        if ((config & ~DeprecatedMask) != 0)
+            WireReader.Fail(OfError.TableModFailedBadConfig, $"config 0x{config:x8}");
+        return new TableMod(table, config) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U8(TableId);
+        writer.Zero(3);
+        writer.U32(Config);
+    }
+
+    private const uint DeprecatedMask = 3; // OFPTC_DEPRECATED_MASK
 }
 
 /// <summary>enum ofp_controller_role.</summary>
@@ -105,6 +189,23 @@ public sealed record RoleRequest(ControllerRole Role, ulong GenerationId) : OfMe
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.RoleRequest;
+
+    // struct ofp_role_request: role, pad[4], generation_id
+    internal static RoleRequest Read(ref WireReader reader, MessageHeader header)
+    {
+        var role = (ControllerRole)reader.U32();
+        if (role > ControllerRole.Slave)
+            WireReader.Fail(OfError.RoleRequestFailedBadRole, $"role {(uint)role}");
+        reader.Skip(4);
+        return new RoleRequest(role, reader.U64()) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U32((uint)Role);
+        writer.Zero(4);
+        writer.U64(GenerationId);
+    }
 }
 
 /// <summary>OFPT_ROLE_REPLY.</summary>
@@ -114,6 +215,21 @@ public sealed record RoleReply(ControllerRole Role, ulong GenerationId) : OfMess
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.RoleReply;
+
+    // struct ofp_role_request: role, pad[4], generation_id
+    internal static RoleReply Read(ref WireReader reader, MessageHeader header)
+    {
+        var role = (ControllerRole)reader.U32();
+        reader.Skip(4);
+        return new RoleReply(role, reader.U64()) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U32((uint)Role);
+        writer.Zero(4);
+        writer.U64(GenerationId);
+    }
 }
 
 /// <summary>Which asynchronous messages a controller wants: bit n of a mask is reason n.</summary>
@@ -124,13 +240,34 @@ public sealed record RoleReply(ControllerRole Role, ulong GenerationId) : OfMess
 /// <param name="FlowRemovedMaster">flow_removed reasons as master or equal.</param>
 /// <param name="FlowRemovedSlave">flow_removed reasons as slave.</param>
 public sealed record AsyncConfig(
-    uint PacketInMaster, uint PacketInSlave, uint PortStatusMaster, uint PortStatusSlave, uint FlowRemovedMaster, uint FlowRemovedSlave);
+    uint PacketInMaster, uint PacketInSlave, uint PortStatusMaster, uint PortStatusSlave, uint FlowRemovedMaster, uint FlowRemovedSlave)
+{
+    // struct ofp_async_config: packet_in_mask[2], port_status_mask[2], flow_removed_mask[2]; master or equal first
+    internal static AsyncConfig Read(ref WireReader reader) =>
+        new(reader.U32(), reader.U32(), reader.U32(), reader.U32(), reader.U32(), reader.U32());
+
+    internal void Write(ref WireWriter writer)
+    {
+        writer.U32(PacketInMaster);
+        writer.U32(PacketInSlave);
+        writer.U32(PortStatusMaster);
+        writer.U32(PortStatusSlave);
+        writer.U32(FlowRemovedMaster);
+        writer.U32(FlowRemovedSlave);
+    }
+}
 
 /// <summary>OFPT_GET_ASYNC_REQUEST.</summary>
 public sealed record GetAsyncRequest : OfMessage
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.GetAsyncRequest;
+
+    internal static GetAsyncRequest Read(ref WireReader reader, MessageHeader header) => new() { Xid = header.Xid };
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+    }
 }
 
 /// <summary>OFPT_GET_ASYNC_REPLY.</summary>
@@ -139,6 +276,10 @@ public sealed record GetAsyncReply(AsyncConfig Config) : OfMessage
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.GetAsyncReply;
+
+    internal static GetAsyncReply Read(ref WireReader reader, MessageHeader header) => new(AsyncConfig.Read(ref reader)) { Xid = header.Xid };
+
+    internal override void WriteBody(ref WireWriter writer) => Config.Write(ref writer);
 }
 
 /// <summary>OFPT_SET_ASYNC.</summary>
@@ -147,4 +288,8 @@ public sealed record SetAsync(AsyncConfig Config) : OfMessage
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.SetAsync;
+
+    internal static SetAsync Read(ref WireReader reader, MessageHeader header) => new(AsyncConfig.Read(ref reader)) { Xid = header.Xid };
+
+    internal override void WriteBody(ref WireWriter writer) => Config.Write(ref writer);
 }

@@ -1,3 +1,6 @@
+using OvsBridge.OpenFlow.Errors;
+using OvsBridge.OpenFlow.Wire;
+
 namespace OvsBridge.OpenFlow.Messages.Multipart;
 
 /// <summary>enum ofp_multipart_type.</summary>
@@ -27,6 +30,9 @@ public abstract record MultipartQuery
 {
     /// <summary>The number in the header.</summary>
     public abstract MultipartType Kind { get; }
+
+    /// <summary>Writes the body.</summary>
+    internal abstract void Write(ref WireWriter writer);
 }
 
 /// <summary>What a part of a reply carries; one record a <see cref="MultipartType"/>.</summary>
@@ -34,6 +40,12 @@ public abstract record MultipartAnswer
 {
     /// <summary>The number in the header.</summary>
     public abstract MultipartType Kind { get; }
+
+    /// <summary>About how many bytes it will have.</summary>
+    internal virtual int SizeHint => 256;
+
+    /// <summary>Writes the body.</summary>
+    internal abstract void Write(ref WireWriter writer);
 }
 
 /// <summary>OFPT_MULTIPART_REQUEST: one part.</summary>
@@ -43,6 +55,28 @@ public sealed record MultipartRequest(MultipartQuery Query, bool More = false) :
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.MultipartRequest;
+
+    // struct ofp_multipart_request: type, flags, pad[4], body
+    internal static MultipartRequest Read(ref WireReader reader, MessageHeader header)
+    {
+        ushort number = reader.U16();
+        bool more = (reader.U16() & MoreFlag) != 0;
+        reader.Skip(4);
+        MultipartRow? row = MultipartTable.Find(number);
+        if (row is null)
+            WireReader.Fail(OfError.BadRequestBadMultipart, $"multipart type {number}");
+        return new MultipartRequest(row.ReadQuery(ref reader), more) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U16((ushort)Query.Kind);
+        writer.U16(More ? MoreFlag : (ushort)0);
+        writer.Zero(4);
+        Query.Write(ref writer);
+    }
+
+    private const ushort MoreFlag = 1; // OFPMPF_REQ_MORE
 }
 
 /// <summary>OFPT_MULTIPART_REPLY: one part. The writer does not split; <c>MultipartSplitter</c> does.</summary>
@@ -52,4 +86,28 @@ public sealed record MultipartReply(MultipartAnswer Answer, bool More = false) :
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.MultipartReply;
+
+    internal override int SizeHint => 16 + Answer.SizeHint;
+
+    // struct ofp_multipart_reply: type, flags, pad[4], body
+    internal static MultipartReply Read(ref WireReader reader, MessageHeader header)
+    {
+        ushort number = reader.U16();
+        bool more = (reader.U16() & MoreFlag) != 0;
+        reader.Skip(4);
+        MultipartRow? row = MultipartTable.Find(number);
+        if (row is null)
+            WireReader.Fail(OfError.BadRequestBadMultipart, $"multipart type {number}");
+        return new MultipartReply(row.ReadAnswer(ref reader), more) { Xid = header.Xid };
+    }
+
+    internal override void WriteBody(ref WireWriter writer)
+    {
+        writer.U16((ushort)Answer.Kind);
+        writer.U16(More ? MoreFlag : (ushort)0);
+        writer.Zero(4);
+        Answer.Write(ref writer);
+    }
+
+    private const ushort MoreFlag = 1; // OFPMPF_REPLY_MORE
 }

@@ -1,0 +1,178 @@
+using OvsBridge.OpenFlow.Errors;
+using OvsBridge.OpenFlow.Wire;
+
+namespace OvsBridge.OpenFlow.Fields;
+
+/// <summary>OXM (specification 7.2.3): matches and single fields as bytes, driven by <see cref="FieldTable"/> alone.</summary>
+internal static class MatchCodec
+{
+    private const ushort OxmMatch = 1; // OFPMT_OXM
+    private const ushort ExperimenterClass = 0xffff;
+    private const uint MaskBit = 0x100;
+
+    /// <summary>Reads struct ofp_match with its padding.</summary>
+    public static Match Read(ref WireReader reader)
+    {
+        // type, length (without padding), OXM fields, padding to 8
+        ushort type = reader.U16();
+        ushort length = reader.U16();
+        if (type != OxmMatch)
+            WireReader.Fail(OfError.BadMatchBadType, $"match type {type}, only OFPMT_OXM (1) is supported");
+        WireReader fields = reader.Sub(length - 4, OfError.BadMatchBadLen, "match");
+        if (reader.Remaining < (-length & 7))
+            WireReader.Fail(OfError.BadMatchBadLen, $"no room for the padding of a match of {length} bytes");
+        reader.SkipPadding(length);
+        return fields.Remaining == 0 ? Match.Any : ReadFields(ref fields);
+    }
+
+    /// <summary>Writes struct ofp_match with its padding.</summary>
+    public static void Write(ref WireWriter writer, Match match)
+    {
+        int start = writer.Position;
+        writer.U16(OxmMatch);
+        int length = writer.ReserveLength();
+        if (match.Oxm.IsEmpty)
+            WriteFields(ref writer, match.Value, match.Mask);
+        else
+            writer.Bytes(match.Oxm.Span);
+        writer.Length(length, start);
+        writer.Pad(start);
+    }
+
+    /// <summary>Reads the OXM fields of a match, up to the end of <paramref name="reader"/>.</summary>
+    public static Match ReadFields(ref WireReader reader)
+    {
+        FlowKey value = default, mask = default;
+        Span<bool> seen = stackalloc bool[FieldTable.All.Count];
+        WireReader all = reader;
+
+        while (reader.Remaining > 0)
+        {
+            uint header = reader.U32();
+            WireReader payload = reader.Sub((int)(header & 0xff), OfError.BadMatchBadLen, "OXM field");
+            Field? field = Find(header, ref payload, OfError.BadMatchBadLen);
+            if (field is null)
+            {
+                if (reader.FromSwitch)
+                    continue;
+                WireReader.Fail(OfError.BadMatchBadField, $"OXM header 0x{header:x8}");
+            }
+
+            bool masked = (header & MaskBit) != 0;
+            if (payload.Remaining != (masked ? 2 * field.Bytes : field.Bytes))
+                WireReader.Fail(OfError.BadMatchBadLen, $"{field} with a payload of {payload.Remaining} bytes");
+            if (seen[field.Index])
+                WireReader.Fail(OfError.BadMatchDupField, field.Name);
+            seen[field.Index] = true;
+
+            UInt128 fieldValue = payload.Number(field.Bytes);
+            UInt128 fieldMask = masked ? payload.Number(field.Bytes) & field.AllOnes : field.AllOnes;
+            CheckValue(field, fieldValue, fieldMask, value, mask, reader.FromSwitch);
+            field.SetMasked(ref value, fieldValue, fieldMask);
+            field.SetMasked(ref mask, fieldMask, field.AllOnes);
+        }
+
+        return new Match(value, mask, all.Rest().ToArray());
+    }
+
+    /// <summary>
+    /// Writes the OXM fields of a match that was not received: by field number, which has prerequisites first. Fields that
+    /// share bits (tcp_src, udp_src) are told apart by the prerequisites that the match meets; of two that stay, the first is written.
+    /// </summary>
+    public static void WriteFields(ref WireWriter writer, in FlowKey value, in FlowKey mask)
+    {
+        var known = new ProtocolState(value, mask);
+        ReadOnlySpan<ulong> words = mask.AsWords();
+        FlowKey left = mask;
+        for (int i = 0; i < FieldTable.All.Count; i++)
+        {
+            Field field = FieldTable.All[i];
+            int word = field.KeyOffset / 8;
+            if ((words[word] | (field.KeySize > 8 ? words[word + 1] : 0)) == 0)
+                continue;
+            UInt128 fieldMask = field.Get(left);
+            if (fieldMask == 0 || !known.Meets(field.Needs))
+                continue;
+            WriteField(ref writer, field, field.Get(value), fieldMask);
+            field.Set(ref left, 0);
+        }
+    }
+
+    /// <summary>Writes one OXM field, with a mask unless it is all ones.</summary>
+    public static void WriteField(ref WireWriter writer, Field field, UInt128 value, UInt128 mask)
+    {
+        bool masked = mask != field.AllOnes;
+        writer.U32(masked ? (field.OxmHeader | MaskBit) + (uint)field.Bytes : field.OxmHeader);
+        if (field.Experimenter != 0)
+            writer.U32(field.Experimenter);
+        writer.Number(value, field.Bytes);
+        if (masked)
+            writer.Number(mask, field.Bytes);
+    }
+
+    /// <summary>Reads the one OXM field of a set_field action.</summary>
+    /// <param name="reader">Ends behind the action, padding included.</param>
+    /// <param name="maskAllowed">Whether the field may have a mask (not in OpenFlow 1.3's own action).</param>
+    public static (Field Field, UInt128 Value, UInt128 Mask) ReadSetField(ref WireReader reader, bool maskAllowed)
+    {
+        uint header = reader.U32();
+        int length = (int)(header & 0xff);
+        WireReader payload = reader.Sub(length, OfError.BadActionBadSetLen, "field of a set_field action");
+        Field? field = Find(header, ref payload, OfError.BadActionBadSetLen);
+        bool masked = (header & MaskBit) != 0;
+        if (field is null || !field.Settable)
+            WireReader.Fail(OfError.BadActionBadSetType, field is null ? $"OXM header 0x{header:x8}" : $"{field} can't be set");
+        if (masked && !maskAllowed)
+            WireReader.Fail(OfError.BadActionBadSetType, $"OpenFlow 1.3 sets {field} whole, without a mask");
+        if (payload.Remaining != (masked ? 2 * field.Bytes : field.Bytes))
+            WireReader.Fail(OfError.BadActionBadSetLen, $"{field} with a payload of {payload.Remaining} bytes");
+
+        UInt128 value = payload.Number(field.Bytes);
+        UInt128 mask = masked ? payload.Number(field.Bytes) & field.AllOnes : field.AllOnes;
+        if ((value & ~field.AllOnes) != 0)
+            WireReader.Fail(OfError.BadActionBadSetArgument, $"{field} has {field.Bits} bits, 0x{value:x} has more");
+        if ((value & ~mask) != 0)
+            WireReader.Fail(OfError.BadActionBadSetArgument, $"{field}: 0x{value:x} has bits outside its mask 0x{mask:x}");
+        if (field == FieldTable.VlanVid && (value & FlowKey.VlanPresent) == 0 && (mask & FlowKey.VlanPresent) != 0)
+            WireReader.Fail(OfError.BadActionBadSetArgument, "vlan_vid without OFPVID_PRESENT; pop_vlan removes a tag");
+        return (field, value, mask);
+    }
+
+    private static Field? Find(uint header, ref WireReader payload, OfError badLength)
+    {
+        Field? field = FieldTable.ByOxm(header);
+        if (header >> 16 != ExperimenterClass)
+            return field;
+        if (payload.Remaining < 4)
+            WireReader.Fail(badLength, $"OXM header 0x{header:x8} has no room for its experimenter");
+        uint experimenter = payload.U32();
+        return field?.Experimenter == experimenter ? field : null;
+    }
+
+    private static void CheckValue(Field field, UInt128 value, UInt128 mask, in FlowKey values, in FlowKey masks, bool fromSwitch)
+    {
+        if ((value & ~field.AllOnes) != 0)
+            WireReader.Fail(OfError.BadMatchBadValue, $"{field} has {field.Bits} bits, 0x{value:x} has more");
+
+        // All ones is the same as no mask, all zeros as no field (specification 7.2.3.5): harmless with any field.
+        if (field.Mask == MaskRule.None && mask != field.AllOnes && mask != 0)
+            WireReader.Fail(OfError.BadMatchBadMask, $"{field} can't be masked");
+        if ((value & ~mask) != 0)
+            WireReader.Fail(OfError.BadMatchBadWildcards, $"{field}: 0x{value:x} has bits outside its mask 0x{mask:x}");
+
+        // A VLAN id that no tag may carry: OFPVID_NONE is 0, an id comes with OFPVID_PRESENT.
+        if (field == FieldTable.VlanVid && (mask & FlowKey.VlanPresent) != 0 && value != 0 && (value & FlowKey.VlanPresent) == 0)
+            WireReader.Fail(OfError.BadMatchBadValue, $"vlan_vid 0x{value:x} without OFPVID_PRESENT matches nothing");
+        if (fromSwitch)
+            return;
+
+        // "A field with prerequisites must appear after the fields for them": so it is what was read so far that counts.
+        if (field.Needs != Prerequisite.None && !new ProtocolState(values, masks).Meets(field.Needs))
+            WireReader.Fail(OfError.BadMatchBadPrereq, $"{field} needs {field.Needs} before it");
+
+        // Fields share key bits where prerequisites exclude each other. in_phy_port is the exception: here it is in_port.
+        UInt128 both = field.Get(masks) & mask;
+        if ((field.Get(values) & both) != (value & both))
+            WireReader.Fail(OfError.BadMatchBadValue, $"{field} contradicts a field before it");
+    }
+}

@@ -1,0 +1,90 @@
+using System.Buffers;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Messages.Multipart;
+
+namespace OvsBridge.OpenFlow.Wire;
+
+/// <summary>Cuts multipart bodies that are longer than a message may be into parts, all but the last marked MORE.</summary>
+/// <remarks>
+/// A body that fits is one part: some controllers read only the first. Entries are never cut. Every part has the same xid.
+/// Pure; any thread.
+/// </remarks>
+public static class MultipartSplitter
+{
+    private const int HeaderSize = 16; // struct ofp_multipart_reply
+    private const int Room = OfCodec.MaxMessageSize - HeaderSize;
+
+    /// <summary>The messages that carry <paramref name="answer"/>.</summary>
+    /// <exception cref="ArgumentException">One entry alone is too long for a message.</exception>
+    public static IReadOnlyList<MultipartReply> Split(uint xid, MultipartAnswer answer) => answer switch
+    {
+        FlowAnswer a => Parts(xid, a.Flows, static (ref WireWriter w, FlowStatsEntry e) => e.Write(ref w), static list => new FlowAnswer(list)),
+        TableAnswer a => Parts(xid, a.Tables, static (ref WireWriter w, TableStatsEntry e) => e.Write(ref w), static list => new TableAnswer(list)),
+        PortStatsAnswer a => Parts(xid, a.Ports, static (ref WireWriter w, PortStatsEntry e) => e.Write(ref w), static list => new PortStatsAnswer(list)),
+        QueueAnswer a => Parts(xid, a.Queues, static (ref WireWriter w, QueueStatsEntry e) => e.Write(ref w), static list => new QueueAnswer(list)),
+        GroupAnswer a => Parts(xid, a.Groups, static (ref WireWriter w, GroupStatsEntry e) => e.Write(ref w), static list => new GroupAnswer(list)),
+        GroupDescAnswer a => Parts(xid, a.Groups, static (ref WireWriter w, GroupDescEntry e) => e.Write(ref w), static list => new GroupDescAnswer(list)),
+        MeterAnswer a => Parts(xid, a.Meters, static (ref WireWriter w, MeterStatsEntry e) => e.Write(ref w), static list => new MeterAnswer(list)),
+        MeterConfigAnswer a => Parts(xid, a.Meters, static (ref WireWriter w, MeterConfigEntry e) => e.Write(ref w), static list => new MeterConfigAnswer(list)),
+        TableFeaturesAnswer a => Parts(xid, a.Tables, static (ref WireWriter w, TableFeaturesEntry e) => e.Write(ref w), static list => new TableFeaturesAnswer(list)),
+        PortDescAnswer a => Parts(xid, a.Ports, static (ref WireWriter w, PortDescription e) => e.Write(ref w), static list => new PortDescAnswer(list)),
+        _ => [new MultipartReply(answer) { Xid = xid }],
+    };
+
+    /// <summary>The messages that carry <paramref name="query"/>; only a table features request can need several.</summary>
+    /// <exception cref="ArgumentException">One entry alone is too long for a message.</exception>
+    public static IReadOnlyList<MultipartRequest> Split(uint xid, MultipartQuery query)
+    {
+        if (query is not TableFeaturesQuery { Tables.Count: > 0 } features)
+            return [new MultipartRequest(query) { Xid = xid }];
+        List<ValueList<TableFeaturesEntry>> parts = Cut(features.Tables, static (ref WireWriter w, TableFeaturesEntry e) => e.Write(ref w));
+        return [.. parts.Select((part, i) => new MultipartRequest(new TableFeaturesQuery(part), i + 1 < parts.Count) { Xid = xid })];
+    }
+
+    private static MultipartReply[] Parts<T>(uint xid, ValueList<T> entries, EntryWriter<T> write, Func<ValueList<T>, MultipartAnswer> body)
+    {
+        List<ValueList<T>> parts = Cut(entries, write);
+        return [.. parts.Select((part, i) => new MultipartReply(body(part), i + 1 < parts.Count) { Xid = xid })];
+    }
+
+    private static List<ValueList<T>> Cut<T>(ValueList<T> entries, EntryWriter<T> write)
+    {
+        var parts = new List<ValueList<T>>(1);
+        var scratch = new ArrayBufferWriter<byte>(1024);
+        ReadOnlySpan<T> all = entries.AsSpan();
+        int first = 0, size = 0;
+        for (int i = 0; i < all.Length; i++)
+        {
+            int entry = Measure(scratch, write, all[i]);
+            if (entry > Room)
+                throw new ArgumentException($"an entry of {entry} bytes does not fit a multipart message");
+            if (size + entry > Room)
+            {
+                parts.Add(ValueList.Create(all[first..i]));
+                (first, size) = (i, 0);
+            }
+
+            size += entry;
+        }
+
+        parts.Add(first == 0 ? entries : ValueList.Create(all[first..]));
+        return parts;
+    }
+
+    private static int Measure<T>(ArrayBufferWriter<byte> scratch, EntryWriter<T> write, T entry)
+    {
+        scratch.ResetWrittenCount();
+        var writer = new WireWriter(scratch, 256);
+        try
+        {
+            write(ref writer, entry);
+            return writer.Position;
+        }
+        finally
+        {
+            writer.Dispose();
+        }
+    }
+
+    private delegate void EntryWriter<T>(ref WireWriter writer, T entry);
+}
