@@ -1,0 +1,514 @@
+using OvsBridge.Datapath.Interop;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
+
+namespace OvsBridge.Datapath.Memory;
+
+/// <summary>Takes a frame that left a port. The bytes are the receiver's to keep.</summary>
+/// <param name="port">Datapath port number.</param>
+/// <param name="frame">The frame with all VLAN tags.</param>
+public delegate void FrameTransmitted(uint port, ReadOnlyMemory<byte> frame);
+
+/// <summary>
+/// The datapath without a kernel: the same contract, actions, counters and drop reasons as the eBPF one, on frames that <see cref="Receive"/> brings
+/// and <see cref="Transmitted"/> takes away. For tests, the sandbox and traces; needs no rights.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Packets are processed one after the other under one lock, in which nobody is called back: frames and upcalls of a packet are handed on
+/// after it. So <see cref="RemoveFlows"/> and <see cref="Synchronize"/> have nothing to wait for, and an event handler or sink may call anything,
+/// <see cref="Receive"/> included.
+/// </para>
+/// <para>Tunnels and meters are not there (<see cref="Capabilities"/>).</para>
+/// </remarks>
+public sealed class InMemoryDatapath : IDatapath
+{
+    /// <summary>How often a packet may go round.</summary>
+    public const int MaxRecirculations = 8;
+
+    private const int MaxUpcallBytes = 65000; // OVSB_UPCALL_MAX
+
+    private readonly Lock _gate = new();
+    private readonly InMemoryDatapathOptions _options;
+    private readonly SortedDictionary<uint, DpPort> _ports = [];
+    private readonly MegaflowTable _table = new();
+    private readonly UpcallQueue _upcalls;
+    private readonly DpPacket _received = new();
+    private readonly ReceivedRun _run;
+    private readonly ulong[] _drops = new ulong[DropReasons.Count];
+    private ulong _rx, _hit, _miss, _upcallsWritten, _lost, _masksTried, _tx, _recirculated;
+
+    /// <summary>Makes a datapath without ports.</summary>
+    public InMemoryDatapath(InMemoryDatapathOptions? options = null)
+    {
+        _options = options ?? new InMemoryDatapathOptions();
+        _upcalls = new UpcallQueue(_options.UpcallQueue);
+        _run = new ReceivedRun(this);
+        Capabilities = new DatapathCapabilities(
+            Enum.GetValues<DpActionType>()
+                .Except([DpActionType.Unspec, DpActionType.Meter, DpActionType.SetTunnel])
+                .ToHashSet(),
+            _options.MaxFlows,
+            _options.MaxMasks,
+            64);
+    }
+
+    /// <summary>A frame left a port. Raised outside all locks, on the thread that received or executed the packet.</summary>
+    public event FrameTransmitted? Transmitted;
+
+    /// <inheritdoc/>
+    public string Kind => "memory";
+
+    /// <inheritdoc/>
+    public DatapathCapabilities Capabilities { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DpPort> Ports
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _ports.Values];
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public int FlowCount
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _table.FlowCount;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void StartUpcalls(IUpcallSink sink) => _upcalls.Start(sink, _options.Delivery == UpcallDelivery.OwnThread);
+
+    /// <inheritdoc/>
+    public void AddPort(DpPort port)
+    {
+        if (port.Number is (0 or > OfPorts.HighestOrdinary) and not OfPorts.DatapathLocal)
+        {
+            throw new ArgumentException($"port number {port.Number} is not in 1 to {OfPorts.HighestOrdinary}, nor {OfPorts.DatapathLocal} (LOCAL)", nameof(port));
+        }
+
+        lock (_gate)
+        {
+            if (_ports.Values.FirstOrDefault(p => p.Number == port.Number || p.Name == port.Name || p.IfIndex == port.IfIndex) is { } other)
+            {
+                throw new ArgumentException($"port {port.Number} ({port.Name}, interface {port.IfIndex}) collides with port {other.Number} ({other.Name}, interface {other.IfIndex})", nameof(port));
+            }
+
+            _ports.Add(port.Number, port);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool RemovePort(uint number)
+    {
+        lock (_gate)
+        {
+            return _ports.Remove(number);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SetPortFlags(uint number, DpPortFlags flags)
+    {
+        lock (_gate)
+        {
+            if (!_ports.TryGetValue(number, out DpPort? port))
+            {
+                throw new ArgumentException($"there is no port {number}", nameof(number));
+            }
+
+            _ports[number] = port with { Flags = flags };
+        }
+    }
+
+    /// <inheritdoc/>
+    public MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions)
+    {
+        FlowKey packetMask = PacketPart(mask);
+        MemoryMegaflow flow = new(this, key.Masked(packetMask), packetMask, actions);
+        lock (_gate)
+        {
+            if (_table.Contains(flow.Key, flow.Mask))
+            {
+                throw new ArgumentException("a megaflow with this mask and masked key is already there", nameof(key));
+            }
+
+            if (_table.FlowCount >= _options.MaxFlows || (_table.MaskCount >= _options.MaxMasks && !_table.HasMask(flow.Mask)))
+            {
+                return null;
+            }
+
+            _table.Add(flow);
+            return flow;
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool ReplaceActions(MegaflowHandle flow, DpActions actions)
+    {
+        lock (_gate)
+        {
+            Own(flow).Actions = actions;
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void RemoveFlows(ReadOnlySpan<MegaflowHandle> flows, Span<MegaflowStats> final)
+    {
+        if (final.Length != flows.Length)
+        {
+            throw new ArgumentException($"{flows.Length} flows but room for the statistics of {final.Length}", nameof(final));
+        }
+
+        lock (_gate)
+        {
+            foreach (MegaflowHandle flow in flows)
+            {
+                Own(flow);
+            }
+
+            for (int i = 0; i < flows.Length; i++)
+            {
+                MemoryMegaflow flow = Own(flows[i]);
+                _table.Remove(flow);
+                flow.Owner = null;
+                final[i] = flow.Stats;
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public MegaflowStats ReadStats(MegaflowHandle flow)
+    {
+        lock (_gate)
+        {
+            return Own(flow).Stats;
+        }
+    }
+
+    /// <summary>A frame comes in at a port.</summary>
+    /// <param name="port">Datapath port number; one that is not there is counted as <see cref="DropReason.BadPort"/>.</param>
+    /// <param name="frame">The frame with all VLAN tags.</param>
+    /// <param name="gsoSize">Segment size, if it is a GSO packet.</param>
+    public void Receive(uint port, ReadOnlySpan<byte> frame, int gsoSize = 0)
+    {
+        List<(uint Port, byte[] Frame)> sent;
+        lock (_gate)
+        {
+            _rx++;
+            if (!_ports.TryGetValue(port, out DpPort? from))
+            {
+                _drops[(int)DropReason.BadPort]++;
+                return;
+            }
+
+            if ((from.Flags & DpPortFlags.NoRecv) != 0)
+            {
+                _drops[(int)DropReason.PortNoRecv]++;
+                return;
+            }
+
+            _received.Load(frame, port, gsoSize);
+            sent = _run.Process(_received);
+        }
+
+        foreach ((uint to, byte[] bytes) in sent)
+        {
+            Transmitted?.Invoke(to, bytes);
+        }
+
+        if (_options.Delivery == UpcallDelivery.Inline)
+        {
+            _upcalls.Deliver();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink) => new ExecuteRun(this, sink).Execute(packet, actions);
+
+    /// <summary>Delivers the upcalls that wait to the sink, on this thread (<see cref="UpcallDelivery.Manual"/>).</summary>
+    public void DeliverUpcalls() => _upcalls.Deliver();
+
+    /// <summary>Waits until the datapath's own thread has delivered all upcalls (<see cref="UpcallDelivery.OwnThread"/>).</summary>
+    public void WaitForUpcalls() => _upcalls.WaitUntilIdle();
+
+    /// <inheritdoc/>
+    public void Synchronize()
+    {
+        lock (_gate)
+        {
+            // Who holds the lock has left the programs: none runs outside it.
+        }
+    }
+
+    /// <inheritdoc/>
+    public DatapathStats ReadDatapathStats()
+    {
+        lock (_gate)
+        {
+            return new DatapathStats
+            {
+                Rx = _rx,
+                Hit = _hit,
+                Miss = _miss,
+                Upcalls = _upcallsWritten,
+                Lost = _lost,
+                MasksTried = _masksTried,
+                Tx = _tx,
+                Recirculated = _recirculated,
+                Flows = _table.FlowCount,
+                Masks = _table.MaskCount,
+                Drops = [.. _drops],
+            };
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _upcalls.Dispose();
+
+    private static FlowKey PacketPart(in FlowKey mask)
+    {
+        FlowKey result = mask;
+        result.AsMutableWords()[FlowKey.PacketWords..].Clear();
+        return result;
+    }
+
+    private MemoryMegaflow Own(MegaflowHandle flow) =>
+        flow is MemoryMegaflow own && own.Owner == this
+            ? own
+            : throw new ArgumentException("the megaflow was removed, or is another datapath's", nameof(flow));
+
+    /// <summary>Looks a packet up and counts. Under the lock.</summary>
+    private DpActions? Lookup(DpPacket packet, in FlowKey key)
+    {
+        bool found = _table.TryFind(key, out MemoryMegaflow? flow, out int tried);
+        _masksTried += (ulong)tried;
+        if (!found)
+        {
+            _miss++;
+            return null;
+        }
+
+        _hit++;
+        MegaflowStats stats = flow!.Stats;
+        flow.Stats = new MegaflowStats(
+            stats.Packets + 1,
+            stats.Bytes + (ulong)packet.TotalLength,
+            (ulong)_options.Time.GetElapsedTime(0).Ticks * 100,
+            (ushort)(stats.TcpFlags | key.TcpFlags));
+        return flow.Actions;
+    }
+
+    /// <summary>Whether a port is there and may send. Under the lock.</summary>
+    private bool CanSend(uint port) => _ports.TryGetValue(port, out DpPort? to) && (to.Flags & DpPortFlags.NoFwd) == 0;
+
+    /// <summary>The key of a packet that goes round.</summary>
+    private static FlowKey RecirculatedKey(DpPacket packet, in FlowKey context)
+    {
+        // Rewriting never makes a packet shorter than an Ethernet header.
+        _ = PacketParser.TryParse(packet, out FlowKey key, out _);
+        key.InPort = context.InPort;
+        key.RecircId = context.RecircId;
+        context.AsWords()[17..24].CopyTo(key.AsMutableWords()[17..]);
+        return key;
+    }
+
+    private static Upcall MakeUpcall(DpPacket packet, ref readonly FlowKey key, UpcallReason reason, uint maxLength, ulong cookie)
+    {
+        int length = (int)Math.Min((uint)Math.Min(packet.Length, MaxUpcallBytes), maxLength);
+        return new Upcall(reason, in key, packet.Data[..length])
+        {
+            Length = packet.TotalLength,
+            GsoSize = packet.GsoSize,
+            Cookie = cookie,
+        };
+    }
+
+    /// <summary>Runs the programs of packets that come in, all under the datapath's lock; frames are gathered and sent behind it.</summary>
+    private sealed class ReceivedRun(InMemoryDatapath datapath) : IDpActionOwner
+    {
+        private readonly DpActionExecutor _executor = new();
+        private List<(uint Port, byte[] Frame)> _sent = [];
+        private bool _again;
+        private FlowKey _context;
+
+        public List<(uint Port, byte[] Frame)> Process(DpPacket packet)
+        {
+            _sent = [];
+            if (!PacketParser.TryParse(packet, out FlowKey key, out _))
+            {
+                Drop(DropReason.TooShort);
+                return _sent;
+            }
+
+            for (int round = 0; ; round++)
+            {
+                DpActions? actions = datapath.Lookup(packet, key);
+                if (actions is null)
+                {
+                    Upcall(MakeUpcall(packet, in key, UpcallReason.Miss, uint.MaxValue, 0));
+                    return _sent;
+                }
+
+                _again = false;
+                _executor.Run(packet, key, actions, this);
+                if (!_again)
+                {
+                    return _sent;
+                }
+
+                if (round == MaxRecirculations)
+                {
+                    Drop(DropReason.RecircLimit);
+                    return _sent;
+                }
+
+                datapath._recirculated++;
+                key = RecirculatedKey(packet, _context);
+            }
+        }
+
+        public void Output(DpPacket packet, in DpOutput output)
+        {
+            if (!datapath.CanSend(output.Port))
+            {
+                Drop(DropReason.NoOutPort);
+                return;
+            }
+
+            datapath._tx++;
+            _sent.Add((output.Port, packet.Data[..output.Length].ToArray()));
+        }
+
+        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
+            Upcall(MakeUpcall(packet, in key, reason, request.MaxLen, request.Cookie));
+
+        public bool Meter(uint slot, DpPacket packet) => false;
+
+        public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
+
+        public void Recirculate(DpPacket packet, in FlowKey context)
+        {
+            _again = true;
+            _context = context;
+        }
+
+        public bool Sample(uint probability) => datapath._options.Random.NextInt64(1L << 32) < probability;
+
+        public void Drop(DropReason reason) => datapath._drops[(int)reason]++;
+
+        private void Upcall(in Upcall upcall)
+        {
+            if (datapath._upcalls.TryAdd(upcall))
+            {
+                datapath._upcallsWritten++;
+            }
+            else
+            {
+                datapath._lost++;
+                Drop(DropReason.UpcallLost);
+            }
+        }
+    }
+
+    /// <summary>Runs one program for user space, outside the lock but for lookups.</summary>
+    private sealed class ExecuteRun(InMemoryDatapath datapath, IUpcallSink? sink) : IDpActionOwner
+    {
+        private bool _again;
+        private FlowKey _context;
+
+        public void Execute(DpPacket packet, DpActions actions)
+        {
+            DpActionExecutor executor = new();
+            if (!PacketParser.TryParse(packet, out FlowKey key, out _))
+            {
+                Drop(DropReason.TooShort);
+                return;
+            }
+
+            for (int round = 0; ; round++)
+            {
+                _again = false;
+                executor.Run(packet, key, actions, this);
+                if (!_again)
+                {
+                    return;
+                }
+
+                if (round == MaxRecirculations)
+                {
+                    Drop(DropReason.RecircLimit);
+                    return;
+                }
+
+                key = RecirculatedKey(packet, _context);
+                DpActions? next;
+                lock (datapath._gate)
+                {
+                    datapath._recirculated++;
+                    next = datapath.Lookup(packet, key);
+                }
+
+                if (next is null)
+                {
+                    sink?.OnUpcall(MakeUpcall(packet, in key, UpcallReason.Miss, uint.MaxValue, 0));
+                    return;
+                }
+
+                actions = next;
+            }
+        }
+
+        public void Output(DpPacket packet, in DpOutput output)
+        {
+            bool canSend;
+            lock (datapath._gate)
+            {
+                canSend = datapath.CanSend(output.Port);
+            }
+
+            if (canSend)
+            {
+                datapath.Transmitted?.Invoke(output.Port, packet.Data[..output.Length].ToArray());
+            }
+            else
+            {
+                Drop(DropReason.NoOutPort);
+            }
+        }
+
+        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
+            sink?.OnUpcall(MakeUpcall(packet, in key, reason, request.MaxLen, request.Cookie));
+
+        public bool Meter(uint slot, DpPacket packet) => false;
+
+        public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
+
+        public void Recirculate(DpPacket packet, in FlowKey context)
+        {
+            _again = true;
+            _context = context;
+        }
+
+        public bool Sample(uint probability) => datapath._options.Random.NextInt64(1L << 32) < probability;
+
+        public void Drop(DropReason reason)
+        {
+            lock (datapath._gate)
+            {
+                datapath._drops[(int)reason]++;
+            }
+        }
+    }
+}
