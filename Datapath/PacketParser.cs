@@ -370,7 +370,7 @@ public static class PacketParser
     }
 
     /// <summary>Collects the OFPIEH_* bits from the extension headers in their order (OpenFlow 1.3.5, 7.2.3.8; RFC 8200, 4.1).</summary>
-    private struct Ipv6HeaderOrder
+    internal struct Ipv6HeaderOrder
     {
         private const ushort NoNext = 0x001, Esp = 0x002, Auth = 0x004, Dest = 0x008, Frag = 0x010, Router = 0x020, Hop = 0x040, Unrep = 0x080, Unseq = 0x100;
 

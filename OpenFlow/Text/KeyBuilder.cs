@@ -35,18 +35,19 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
                 word.NeedNoValue(); // every packet of this switch is an Ethernet frame
                 return true;
             case "dl_vlan":
-                AddVlan(word);
+                AddVlan(word, FieldTable.VlanVid);
+                return true;
+            case "dl_vlan1" when wholeKey:
+                AddVlan(word, KeyFields.InnerVid);
                 return true;
             case "vlan_tci":
                 AddTci(word);
                 return true;
             case "dl_vlan_pcp" or "vlan_pcp":
-                (UInt128 pcp, UInt128 pcpMask) = Parse(word, FieldTable.VlanPcp);
-                if (pcpMask != 0)
-                {
-                    Set(word, KeyFields.VlanTci, (pcp << 13) | FlowKey.VlanPresent, 0xe000 | FlowKey.VlanPresent);
-                }
-
+                AddPcp(word, KeyFields.VlanTci);
+                return true;
+            case "dl_vlan_pcp1" when wholeKey:
+                AddPcp(word, KeyFields.InnerTci);
                 return true;
             case "nw_tos":
                 AddTos(word);
@@ -104,6 +105,7 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
             "nw_proto" => [Prerequisite.Ip, Prerequisite.Arp],
             "tp_src" or "tp_dst" => [Prerequisite.Tcp, Prerequisite.Udp, Prerequisite.Sctp, Prerequisite.Icmpv4, Prerequisite.Icmpv6],
             "icmp_type" or "icmp_code" => [Prerequisite.Icmpv4, Prerequisite.Icmpv6],
+            _ when wholeKey && field.Needs is Prerequisite.NdSolicit or Prerequisite.NdAdvert => [Prerequisite.Nd], // a packet may have either option
             _ => [field.Needs],
         };
         if (field.Needs != Prerequisite.None)
@@ -133,9 +135,18 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
         return (value, mask);
     }
 
-    private void AddVlan(in Word word)
+    private void AddPcp(in Word word, Field tci)
     {
-        string text = word.Need("dl_vlan=VID");
+        (UInt128 pcp, UInt128 mask) = Parse(word, FieldTable.VlanPcp);
+        if (mask != 0)
+        {
+            Set(word, tci, (pcp << 13) | FlowKey.VlanPresent, 0xe000 | FlowKey.VlanPresent);
+        }
+    }
+
+    private void AddVlan(in Word word, Field field)
+    {
+        string text = word.Need($"{word.Key}=VID");
         if (text == "*")
         {
             return;
@@ -145,7 +156,7 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
         ulong vid = text.Equals("0xffff", StringComparison.OrdinalIgnoreCase) || text == "65535"
             ? ushort.MaxValue
             : Numbers.Parse(word, "a VLAN id (or 0xffff: no tag)", 0xfff);
-        Set(word, FieldTable.VlanVid, vid == ushort.MaxValue ? 0 : vid | FlowKey.VlanPresent, FieldTable.VlanVid.AllOnes);
+        Set(word, field, vid == ushort.MaxValue ? 0 : vid | FlowKey.VlanPresent, field.AllOnes);
     }
 
     private void AddTci(in Word word)

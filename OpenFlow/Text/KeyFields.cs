@@ -23,6 +23,7 @@ internal static class KeyFields
     public static readonly Field VlanTpid = Row("vlan_tpid", 16, 24, 2, 0, FieldText.Hex);
     public static readonly Field InnerTpid = Row("vlan_tpid1", 16, 26, 2, 0, FieldText.Hex);
     public static readonly Field InnerTci = Row("vlan_tci1", 16, 28, 2, 0, FieldText.Hex);
+    public static readonly Field InnerVid = Row("dl_vlan1", 13, 28, 2, 0, FieldText.Decimal);
     public static readonly Field NwTtl = Row("nw_ttl", 8, 34, 1, 0, FieldText.Decimal, Prerequisite.Ip);
     public static readonly Field NwFrag = Row("nw_frag", 2, 35, 1, 0, FieldText.Decimal, Prerequisite.Ip);
     public static readonly Field TpSrc = Row("tp_src", 16, 36, 2, 0, FieldText.Decimal);
@@ -47,8 +48,7 @@ internal static class KeyFields
         string name, int bits, int offset, int size, int shift, FieldText text, Prerequisite needs = Prerequisite.None, bool host = false) =>
         new(-1, name, 0, bits, MaskRule.Any, needs, offset, size, shift, text, Rewrite.ReadOnly, host);
 
-    // A register is a host-order half of its 64-bit word: the more significant half comes first in xregN's numbering,
-    // which is the second in a little-endian word.
+    // Two registers share a host-order word of the key: the even one is the more significant half, as in xregN.
     private static Field Register(int n)
     {
         int xreg = 200 + (8 * (n / 2));
