@@ -177,8 +177,7 @@ public static class FieldValueText
                     throw new FormatException($"{text} is not a port");
                 }
 
-                // The key holds datapath numbers (OVSB_PORT_LOCAL).
-                return port == Actions.OfPorts.Local ? Actions.OfPorts.DatapathLocal : port;
+                return port;
             case FieldText.TcpFlags when !char.IsAsciiDigit(text.FirstOrDefault()):
                 return ParseFlagList(text);
             default:

@@ -9,7 +9,8 @@ namespace OvsBridge.OpenFlow.Text;
 internal sealed class ActionParser(PortNames? ports, Match? match)
 {
     private readonly List<OfAction> _actions = [];
-    private bool _hasVlan = match is not null && Prerequisites.Hold(Prerequisite.Vlan, match.Value, match.Mask);
+    private readonly ProtocolState _known = match is null ? default : new(match.Value, match.Mask);
+    private bool _hasVlan = match is not null && new ProtocolState(match.Value, match.Mask).Meets(Prerequisite.Vlan);
     private Word? _drop;
     private Word? _enqueue;
 
@@ -364,7 +365,7 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
         {
             foreach (Field field in (ReadOnlySpan<Field>)[tcp, udp, sctp])
             {
-                if (Prerequisites.Hold(field.Needs, match.Value, match.Mask))
+                if (_known.Meets(field.Needs))
                 {
                     return field;
                 }

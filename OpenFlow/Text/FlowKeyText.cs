@@ -1,4 +1,5 @@
 using System.Text;
+using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 
 namespace OvsBridge.OpenFlow.Text;
@@ -37,7 +38,7 @@ public static class FlowKeyText
 
     /// <summary>
     /// Reads a packet's key from a flow in ovs-ofctl's words, without masks: <c>in_port=1,tcp,nw_dst=10.0.0.3,tp_dst=80</c>.
-    /// What is not named is 0. Also takes what <see cref="Print"/> writes.
+    /// What is not named is 0. Also takes what <see cref="Print"/> writes. The key is a datapath's: LOCAL is 65534 in it.
     /// </summary>
     /// <param name="text">The flow.</param>
     /// <param name="ports">Looks up names of ports, or null.</param>
@@ -55,6 +56,12 @@ public static class FlowKeyText
         }
 
         FlowKey key = builder.ToKey();
+        key.InPort = key.InPort switch
+        {
+            OfPorts.Local => OfPorts.DatapathLocal,
+            OfPorts.Controller => 0, // it comes from no port
+            uint port => port,
+        };
         key.VlanTpid = Tpid(key.VlanTci, key.VlanTpid);
         key.InnerTpid = Tpid(key.InnerTci, key.InnerTpid);
         return key;
@@ -133,7 +140,7 @@ public static class FlowKeyText
         {
             Show(ref mask, KeyFields.TcpFlags);
         }
-        else if (ipv6 && key.IpProto == icmp && key.TpSrc.Value is 135 or 136)
+        else if (ipv6 && key.IpProto == icmp && key.TpSrc.Value is 135 or 136 && key.TpDst == 0)
         {
             Show(ref mask, FieldTable.NdTarget, FieldTable.NdSll, FieldTable.NdTll);
         }

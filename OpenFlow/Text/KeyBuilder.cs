@@ -235,6 +235,8 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
         field.SetMasked(ref _mask, mask, mask);
     }
 
+    private bool Holds(Prerequisite needs) => new ProtocolState(_value, _mask).Meets(needs);
+
     private void Finish(ICollection<string>? notes)
     {
         MoveArpOperation();
@@ -245,12 +247,12 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
             changed = false;
             foreach ((Word Word, Field Field, Prerequisite[] Needs) condition in _conditional)
             {
-                if (condition.Needs.Any(n => Prerequisites.Hold(n, _value, _mask)))
+                if (condition.Needs.Any(Holds))
                 {
                     continue;
                 }
 
-                string problem = $"needs {string.Join(" or ", condition.Needs.Select(Prerequisites.Describe))} in the match";
+                string problem = $"needs {string.Join(" or ", condition.Needs.Select(PrerequisiteText.Describe))} in the match";
                 if (notes is null)
                 {
                     throw condition.Word.Error(problem);
@@ -271,7 +273,7 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
     // nw_proto is OpenFlow 1.0's word for the ARP operation.
     private void MoveArpOperation()
     {
-        if (!Prerequisites.Hold(Prerequisite.Arp, _value, _mask) || _mask.IpProto == 0)
+        if (!Holds(Prerequisite.Arp) || _mask.IpProto == 0)
         {
             return;
         }
@@ -293,7 +295,7 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
     // tp_src of an ICMP packet is its type, which has eight bits.
     private void NarrowIcmp()
     {
-        if (!Prerequisites.Hold(Prerequisite.Icmpv4, _value, _mask) && !Prerequisites.Hold(Prerequisite.Icmpv6, _value, _mask))
+        if (!Holds(Prerequisite.Icmpv4) && !Holds(Prerequisite.Icmpv6))
         {
             return;
         }

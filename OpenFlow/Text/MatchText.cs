@@ -6,7 +6,8 @@ namespace OvsBridge.OpenFlow.Text;
 /// <summary>A match in ovs-ofctl's notation: <c>tcp,in_port=1,nw_dst=10.0.0.0/8,tp_dst=80</c>.</summary>
 /// <remarks>
 /// Reading accepts the specification's names, Open vSwitch's names and OpenFlow 1.0's; printing uses Open vSwitch's words
-/// and order. Fields that Open vSwitch lacks keep the specification's name: pbb_isid and ipv6_exthdr.
+/// and order. Fields that Open vSwitch lacks keep the specification's name: pbb_isid and ipv6_exthdr. Port numbers in a
+/// match are OpenFlow's: LOCAL is OFPP_LOCAL, 0xfffffffe.
 /// </remarks>
 public static class MatchText
 {

@@ -1,4 +1,5 @@
 using FsCheck;
+using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Text;
 using OvsBridge.Testing;
@@ -59,6 +60,13 @@ public sealed class FlowKeyTextTests
     [TestCase("ip,nw_frag=yes", "nw_frag=yes")]
     public void Refuses_what_no_packet_has(string flow, string word) =>
         Assert.That(Assert.Throws<FlowSyntaxException>(() => FlowKeyText.Parse(flow))!.Word, Is.EqualTo(word));
+
+    [Test]
+    public void A_packet_has_datapath_port_numbers()
+    {
+        Assert.That(FlowKeyText.Parse("in_port=LOCAL").InPort, Is.EqualTo(OfPorts.DatapathLocal));
+        Assert.That(FlowKeyText.Parse("in_port=controller").InPort, Is.Zero);
+    }
 
     [FsCheck.NUnit.Property(MaxTest = 2000)]
     public void Parsing_what_was_printed_gives_the_key_back(DoNotSize<int> seed)

@@ -80,6 +80,13 @@ public sealed class FlowSyntaxTests
         });
     }
 
+    [TestCase("in_port=LOCAL", OfPorts.Local)]
+    [TestCase("in_port=65534", OfPorts.Local)]
+    [TestCase("in_port=controller", OfPorts.Controller)]
+    [TestCase("in_port=65279", OfPorts.HighestOrdinary)]
+    public void A_match_has_OpenFlow_port_numbers(string text, uint port) =>
+        Assert.That(MatchText.Parse(text).Value.InPort, Is.EqualTo(port));
+
     [Test]
     public void Notes_what_it_leaves_out_when_asked_to_be_lenient()
     {
