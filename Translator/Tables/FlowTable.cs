@@ -52,6 +52,9 @@ public sealed class FlowTable
         return classifier == Classifier ? this : new FlowTable(TableId, Stats, classifier);
     }
 
+    /// <summary>This table without any flow.</summary>
+    public FlowTable Cleared() => Count == 0 ? this : new FlowTable(TableId, Stats, RuleClassifier.Empty);
+
     /// <summary>This table without <paramref name="rules"/> (by match and priority).</summary>
     public FlowTable Without(IEnumerable<Rule> rules)
     {

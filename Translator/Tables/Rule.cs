@@ -32,6 +32,12 @@ public sealed class Rule
     /// <summary>Seconds until it goes; 0: never.</summary>
     public ushort HardTimeoutSeconds { get; init; }
 
+    /// <summary>
+    /// When the flow entry was made, CLOCK_MONOTONIC nanoseconds: duration and time-outs count from here. Younger than its
+    /// counters when the entry replaced one whose counters it took over.
+    /// </summary>
+    public long CreatedNs { get; init; }
+
     /// <summary>Counters; a modified or replaced flow entry that keeps its counters hands the same object on.</summary>
     public required RuleStats Stats { get; init; }
 }
@@ -46,7 +52,7 @@ public sealed class RuleStats
     /// <summary>Starts at <paramref name="createdNs"/> (CLOCK_MONOTONIC).</summary>
     public RuleStats(long createdNs) => CreatedNs = createdNs;
 
-    /// <summary>When the flow entry was made, CLOCK_MONOTONIC nanoseconds.</summary>
+    /// <summary>When counting began, CLOCK_MONOTONIC nanoseconds.</summary>
     public long CreatedNs { get; }
 
     /// <summary>Packets.</summary>

@@ -1,0 +1,44 @@
+using OvsBridge.OpenFlow.Messages.Multipart;
+
+namespace OvsBridge.Translator.Switch;
+
+/// <summary>What a switch does while no controller is there.</summary>
+public enum FailMode
+{
+    /// <summary>Acts as a MAC-learning switch.</summary>
+    Standalone,
+
+    /// <summary>Forwards by its flows only.</summary>
+    Secure,
+}
+
+/// <summary>How a switch presents itself, and its limits. Checked by the host at start.</summary>
+public sealed record OfSwitchOptions
+{
+    /// <summary>What Open vSwitch answers to OFPMP_DESC: ONOS picks its driver by these strings.</summary>
+    public static readonly DescAnswer OpenVSwitchDescription = new("Nicira, Inc.", "Open vSwitch", "2.17.9", "None", "None");
+
+    /// <summary>Datapath id.</summary>
+    public required ulong DatapathId { get; init; }
+
+    /// <summary>The answer to OFPMP_DESC.</summary>
+    public DescAnswer Description { get; init; } = new("OvsBridge", "Linux eBPF datapath", "0.1.0", "None", "None");
+
+    /// <summary>What to do while no controller is there.</summary>
+    public FailMode FailMode { get; init; } = FailMode.Standalone;
+
+    /// <summary>Whether the switch is told to connect to controllers.</summary>
+    public bool ControllersConfigured { get; init; }
+
+    /// <summary>Most flows of a table; OFPMP_TABLE_FEATURES can lower it for a table.</summary>
+    public int MaxFlowsPerTable { get; init; } = 1_000_000;
+
+    /// <summary>Most groups of each type.</summary>
+    public uint MaxGroups { get; init; } = 65_536;
+
+    /// <summary>Most buckets of a group.</summary>
+    public int MaxBuckets { get; init; } = 1_024;
+
+    /// <summary>Most bytes that unfinished multipart requests (OFPMPF_REQ_MORE) of a connection may occupy.</summary>
+    public int MaxMultipartBytes { get; init; } = 4 << 20;
+}
