@@ -1,0 +1,148 @@
+using System.Net.Sockets;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using OvsBridge.Datapath.Interop;
+
+namespace OvsBridge.Datapath.Ebpf;
+
+/// <summary>
+/// Puts the datapath's program on the tc ingress hook of interfaces (clsact), and takes it off again.
+/// </summary>
+/// <remarks>
+/// <para>
+/// A tc filter outlives its process. So that a filter that is there can be told from one in use, the process that owns an
+/// interface holds the abstract unix socket <c>\0ovsbridge/ifindex/N</c> (abstract names, like interface numbers, belong to
+/// the network namespace, and vanish with the process): a second daemon is refused, a dead one's filter is replaced.
+/// </para>
+/// <para>The interface's qdisc is removed again when this class, or a dead daemon before it, made it and nobody else put a filter there.</para>
+/// <para>Not thread safe; the datapath's lock serialises calls.</para>
+/// </remarks>
+internal sealed class PortAttacher : IDisposable
+{
+    private const uint Handle = 0x6f767362; // "ovsb"
+    private const uint Priority = 1;
+
+    private readonly Dictionary<int, Attachment> _attachments = [];
+
+    /// <summary>Attaches a program to an interface.</summary>
+    /// <param name="name">For messages.</param>
+    /// <param name="ifIndex">Which interface.</param>
+    /// <param name="programFd">A loaded program of type sched_cls.</param>
+    /// <exception cref="DatapathException">Another process owns the interface, or the kernel refuses.</exception>
+    public void Attach(string name, int ifIndex, int programFd)
+    {
+        Socket owner = Own(name, ifIndex);
+        try
+        {
+            LibBpf.TcHook hook = Hook(ifIndex, LibBpf.TcIngress);
+            LibBpf.TcOptions leftover = Options();
+            bool inherited = LibBpf.TcQuery(hook, ref leftover) == 0;
+            int result = LibBpf.TcHookCreate(ref hook);
+            if (result != 0 && result != -Errno.EEXIST)
+            {
+                throw Errno.Failed($"adding a clsact qdisc to {name}", -result);
+            }
+
+            bool made = result == 0 || inherited;
+            LibBpf.TcOptions options = Options();
+            options.ProgramFd = programFd;
+            options.Flags = LibBpf.TcReplace;
+            result = LibBpf.TcAttach(hook, ref options);
+            if (result != 0)
+            {
+                RemoveQdisc(ifIndex, made);
+                throw Errno.Failed($"attaching the datapath program to {name}", -result);
+            }
+
+            _attachments.Add(ifIndex, new Attachment(owner, made));
+        }
+        catch
+        {
+            owner.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Detaches from an interface; one that has vanished took the filter with it.</summary>
+    /// <returns>False when nothing was attached there by this object.</returns>
+    public bool Detach(int ifIndex)
+    {
+        if (!_attachments.Remove(ifIndex, out Attachment? attachment))
+        {
+            return false;
+        }
+
+        _ = LibBpf.TcDetach(Hook(ifIndex, LibBpf.TcIngress), Options());
+        RemoveQdisc(ifIndex, attachment.MadeQdisc);
+        attachment.Owner.Dispose();
+        return true;
+    }
+
+    /// <summary>Detaches from all.</summary>
+    public void Dispose()
+    {
+        foreach (int ifIndex in _attachments.Keys.ToArray())
+        {
+            Detach(ifIndex);
+        }
+    }
+
+    private static Socket Own(string name, int ifIndex)
+    {
+        UnixDomainSocketEndPoint address = new($"\0ovsbridge/ifindex/{ifIndex}");
+        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        try
+        {
+            socket.Bind(address);
+            socket.Listen(1);
+            return socket;
+        }
+        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
+        {
+            socket.Dispose();
+            throw new DatapathException($"interface {name} is in use by another ovsbridge{OwnerOf(address)}", Errno.EBUSY);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
+
+    private static string OwnerOf(UnixDomainSocketEndPoint address)
+    {
+        const int SoPeerCredentials = 17; // struct ucred: pid, uid, gid
+        try
+        {
+            using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
+            probe.Connect(address);
+            Span<int> credentials = stackalloc int[3];
+            probe.GetRawSocketOption(LibC.SolSocket, SoPeerCredentials, MemoryMarshal.AsBytes(credentials));
+            return $" (pid {credentials[0]})";
+        }
+        catch (SocketException)
+        {
+            return ""; // it is just ending, or its queue is full
+        }
+    }
+
+    private static LibBpf.TcHook Hook(int ifIndex, uint point) =>
+        new() { Size = (nuint)Unsafe.SizeOf<LibBpf.TcHook>(), IfIndex = ifIndex, AttachPoint = point };
+
+    private static LibBpf.TcOptions Options() =>
+        new() { Size = (nuint)Unsafe.SizeOf<LibBpf.TcOptions>(), Handle = Handle, Priority = Priority };
+
+    private static void RemoveQdisc(int ifIndex, bool made)
+    {
+        if (!made || TcFilters.Exist(ifIndex))
+        {
+            return;
+        }
+
+        // Naming both directions removes the qdisc itself.
+        LibBpf.TcHook both = Hook(ifIndex, LibBpf.TcIngress | LibBpf.TcEgress);
+        _ = LibBpf.TcHookDestroy(ref both);
+    }
+
+    private sealed record Attachment(Socket Owner, bool MadeQdisc);
+}
