@@ -1,0 +1,237 @@
+using System.Net;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using Microsoft.Extensions.Logging.Abstractions;
+using OvsBridge.OpenFlow.Endpoint;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Testing;
+
+namespace OvsBridge.OpenFlow.Tests.Endpoint;
+
+[TestFixture]
+public sealed class ConnectorTests
+{
+    private string _directory = "";
+
+    private string PathOf(string name) => Path.Combine(_directory, name);
+
+    [SetUp]
+    public void MakeDirectory() => _directory = Directory.CreateTempSubdirectory("ovsbridge-test-").FullName;
+
+    [TearDown]
+    public void RemoveDirectory() => Directory.Delete(_directory, recursive: true);
+
+    [Test]
+    public async Task Waits_twice_as_long_after_each_failure_and_starts_anew_after_a_success()
+    {
+        var time = new ManualTime();
+        var handler = new RecordingHandler();
+        await using var connector = new OfConnector(
+            Target.Parse("unix:" + PathOf("controller")), handler, new OfConnectionOptions { Time = time }, NullLogger.Instance);
+        connector.Start();
+
+        foreach (int seconds in new[] { 1, 2, 4, 8, 8 })
+        {
+            time.WaitForTimer(TimeSpan.FromSeconds(seconds));
+            Assert.That(connector.LastError, Is.Not.Empty);
+            time.Advance(TimeSpan.FromSeconds(seconds));
+        }
+
+        time.WaitForTimer(TimeSpan.FromSeconds(8));
+        using (Socket listener = UnixSocket.Listen(PathOf("controller"), UnixFileMode.UserRead | UnixFileMode.UserWrite))
+        {
+            time.Advance(TimeSpan.FromSeconds(8));
+            using var peer = new FakePeer(listener.Accept());
+            peer.Handshake();
+            handler.WaitForConnection();
+            Assert.That(connector.IsConnected, Is.True);
+            UnixSocket.Remove(PathOf("controller"));
+        }
+
+        time.WaitForTimer(TimeSpan.FromSeconds(1));
+        Assert.That(connector.IsConnected, Is.False);
+    }
+
+    [Test]
+    public async Task A_peer_that_fails_the_handshake_is_not_hammered()
+    {
+        var time = new ManualTime();
+        using Socket listener = UnixSocket.Listen(PathOf("controller"), UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        await using var connector = new OfConnector(
+            Target.Parse("unix:" + PathOf("controller")), new RecordingHandler(), new OfConnectionOptions { Time = time }, NullLogger.Instance)
+        {
+            MaxBackoff = TimeSpan.FromSeconds(3),
+        };
+        connector.Start();
+        foreach (int seconds in new[] { 1, 2, 3, 3 })
+        {
+            (await listener.AcceptAsync()).Dispose();
+            time.WaitForTimer(TimeSpan.FromSeconds(seconds));
+            time.Advance(TimeSpan.FromSeconds(seconds));
+        }
+    }
+
+    [Test]
+    public async Task Two_controllers_at_once_and_one_leaves()
+    {
+        var handler = new RecordingHandler { Act = (connection, message) => connection.Send(new BarrierReply { Xid = message.Xid }) };
+        await using var listener = new OfListener(Target.Parse("ptcp:0:127.0.0.1"), handler, new OfConnectionOptions(), NullLogger.Instance);
+        listener.Start();
+        using FakePeer first = FakePeer.Connect(listener.Target).Handshake();
+        FakePeer second = FakePeer.Connect(listener.Target).Handshake();
+        Assert.That(second.Ask<BarrierReply>(new BarrierRequest { Xid = 1 }).Xid, Is.EqualTo(1));
+        second.Dispose();
+
+        Assert.That(first.Ask<BarrierReply>(new BarrierRequest { Xid = 2 }).Xid, Is.EqualTo(2));
+    }
+
+    [Test]
+    public async Task Peers_beyond_the_limit_are_turned_away_until_one_leaves()
+    {
+        await using var listener = new OfListener(Target.Parse("ptcp:0"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance)
+        {
+            MaxConnections = 1,
+        };
+        listener.Start();
+        FakePeer first = FakePeer.Connect(listener.Target).Handshake();
+        using (FakePeer second = FakePeer.Connect(listener.Target))
+        {
+            second.ExpectClosed();
+        }
+
+        first.Dispose();
+        Assert.That(SpinWait.SpinUntil(() => listener.ConnectionCount == 0, TimeSpan.FromSeconds(10)), Is.True);
+        using FakePeer third = FakePeer.Connect(listener.Target).Handshake();
+    }
+
+    [Test]
+    public void Port_in_use_is_said()
+    {
+        using var other = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        other.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        other.Listen();
+        string target = $"ptcp:{((IPEndPoint)other.LocalEndPoint!).Port}:127.0.0.1";
+
+        Assert.That(
+            () => new OfListener(Target.Parse(target), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance),
+            Throws.TypeOf<IOException>().With.Message.Contains(target).And.Message.Contains("another process"));
+    }
+
+    [Test]
+    public async Task Unix_socket_is_private_replaces_a_dead_one_and_goes_at_the_end()
+    {
+        string path = PathOf("br0.mgmt");
+        UnixSocket.Listen(path, UnixFileMode.UserRead).Dispose();
+        Assert.That(File.Exists(path), Is.True, "a dead process leaves its socket");
+
+        await using (var listener = new OfListener(Target.Parse("punix:" + path), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance))
+        {
+            listener.Start();
+            Assert.That(File.GetUnixFileMode(path), Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+            FakePeer.Connect(Target.Parse("unix:" + path)).Handshake().Dispose();
+            Assert.That(
+                () => new OfListener(Target.Parse("punix:" + path), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance),
+                Throws.TypeOf<IOException>().With.Message.Contains("another process"));
+        }
+
+        Assert.That(Directory.GetFiles(_directory), Is.Empty);
+    }
+
+    [Test]
+    public void A_file_that_is_no_socket_is_not_replaced()
+    {
+        File.WriteAllText(PathOf("precious"), "data");
+
+        Assert.That(
+            () => UnixSocket.Listen(PathOf("precious"), UnixFileMode.UserRead),
+            Throws.TypeOf<IOException>().With.Message.Contains("not a socket"));
+        Assert.That(File.ReadAllText(PathOf("precious")), Is.EqualTo("data"));
+    }
+
+    [Test]
+    public async Task Tls_with_certificates_of_one_authority_on_both_sides()
+    {
+        using Authority authority = new(_directory, "ca");
+        TlsFiles server = authority.Issue("switch"), client = authority.Issue("controller");
+        var handler = new RecordingHandler { Act = (connection, message) => connection.Send(new BarrierReply { Xid = message.Xid }) };
+        var controller = new RecordingHandler();
+        await using var listener = new OfListener(
+            Target.Parse("pssl:0:127.0.0.1"), handler, new OfConnectionOptions(), NullLogger.Instance, server);
+        listener.Start();
+        await using var connector = new OfConnector(
+            Target.Parse($"ssl:127.0.0.1:{listener.Target.Port}"), controller, new OfConnectionOptions(), NullLogger.Instance, client);
+        connector.Start();
+
+        controller.WaitForConnection().Send(new BarrierRequest { Xid = 8 });
+
+        Assert.That(controller.Next(), Is.EqualTo(new BarrierReply { Xid = 8 }));
+    }
+
+    [Test]
+    public async Task Tls_with_a_certificate_of_another_authority_is_refused()
+    {
+        using Authority authority = new(_directory, "ca"), other = new(_directory, "other");
+        await using var listener = new OfListener(
+            Target.Parse("pssl:0:127.0.0.1"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance, authority.Issue("switch"));
+        listener.Start();
+        await using var connector = new OfConnector(
+            Target.Parse($"ssl:127.0.0.1:{listener.Target.Port}"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance,
+            other.Issue("stranger"));
+        connector.Start();
+
+        Assert.That(SpinWait.SpinUntil(() => connector.LastError is not null, TimeSpan.FromSeconds(10)), Is.True);
+        Assert.That(connector.IsConnected, Is.False);
+    }
+
+    [Test]
+    public void Tls_without_files_and_with_bad_files_is_said()
+    {
+        File.WriteAllText(PathOf("x.pem"), "not PEM");
+        Assert.Multiple(() =>
+        {
+            Assert.That(
+                () => new OfConnector(Target.Parse("ssl:127.0.0.1"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance),
+                Throws.ArgumentException.With.Message.Contains("needs a private key"));
+            Assert.That(
+                () => TlsFiles.Load(PathOf("none"), PathOf("none"), PathOf("none")),
+                Throws.TypeOf<FormatException>().With.Message.Contains(PathOf("none")));
+            Assert.That(
+                () => TlsFiles.Load(PathOf("x.pem"), PathOf("x.pem"), PathOf("x.pem")),
+                Throws.TypeOf<FormatException>().With.Message.Contains("x.pem"));
+        });
+    }
+
+    private sealed class Authority : IDisposable
+    {
+        private readonly string _directory;
+        private readonly X509Certificate2 _certificate;
+        private readonly string _file;
+
+        public Authority(string directory, string name)
+        {
+            _directory = directory;
+            using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
+            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
+            _certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
+            _file = Path.Combine(directory, name + ".pem");
+            File.WriteAllText(_file, _certificate.ExportCertificatePem());
+        }
+
+        public TlsFiles Issue(string name)
+        {
+            using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+            var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
+            using X509Certificate2 certificate = request.Create(
+                _certificate, _certificate.NotBefore, _certificate.NotAfter, RandomNumberGenerator.GetBytes(8));
+            string stem = Path.Combine(_directory, name);
+            File.WriteAllText(stem + "-cert.pem", certificate.ExportCertificatePem());
+            File.WriteAllText(stem + "-key.pem", key.ExportPkcs8PrivateKeyPem());
+            return TlsFiles.Load(stem + "-key.pem", stem + "-cert.pem", _file);
+        }
+
+        public void Dispose() => _certificate.Dispose();
+    }
+}
