@@ -281,7 +281,6 @@ public sealed class ConnectionTests
 
         // The answer counts: asked again, not closed.
         time.Advance(_probe);
-        time.Advance(_probe);
         pair.Peer.Expect<EchoRequest>();
         Assert.That(pair.Ended.IsCompleted, Is.False);
 
@@ -308,8 +307,10 @@ public sealed class ConnectionTests
     public void No_probe_when_it_is_off()
     {
         var time = new ManualTime();
-        using var pair = new ConnectionPair(new RecordingHandler(), new OfConnectionOptions { Time = time, InactivityProbe = TimeSpan.Zero });
+        var handler = new RecordingHandler();
+        using var pair = new ConnectionPair(handler, new OfConnectionOptions { Time = time, InactivityProbe = TimeSpan.Zero });
         pair.Peer.Handshake();
+        handler.WaitForConnection();
 
         time.Advance(TimeSpan.FromHours(10));
 
