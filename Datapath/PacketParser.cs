@@ -38,6 +38,9 @@ public static class PacketParser
     public static bool TryParse(ReadOnlySpan<byte> frame, int length, bool gso, uint inPort, out FlowKey key) =>
         TryParse(frame, length, gso, inPort, out key, out _);
 
+    internal static bool TryParse(ReadOnlySpan<byte> frame, uint inPort, out FlowKey key, out PacketLayout layout) =>
+        TryParse(frame, frame.Length, false, inPort, out key, out layout);
+
     /// <summary>The key of a packet that user space holds.</summary>
     internal static bool TryParse(DpPacket packet, out FlowKey key, out PacketLayout layout) =>
         TryParse(packet.Data, packet.TotalLength, packet.GsoSize != 0, packet.InPort, out key, out layout);

@@ -34,10 +34,9 @@ internal static class Checksums
         return ~crc;
     }
 
-    /// <summary>Sum of the pseudo header of the last IP header before <paramref name="transport"/>, not complemented.</summary>
-    public static uint PseudoHeader(ReadOnlySpan<byte> frame, int transport, int end, byte protocol)
+    /// <summary>Sum of the pseudo header of the IP header at <paramref name="ip"/>, not complemented.</summary>
+    public static uint PseudoHeader(ReadOnlySpan<byte> frame, int ip, int transport, int end, byte protocol)
     {
-        int ip = IpHeader(frame);
         Span<byte> pseudo = stackalloc byte[40];
         int size;
         if (frame[ip] >> 4 == 4)
@@ -57,7 +56,7 @@ internal static class Checksums
     }
 
     /// <summary>What the checksum field of a transport header should hold, as bytes in order.</summary>
-    public static byte[] Expected(ReadOnlySpan<byte> frame, int transport, int end, byte protocol, int field)
+    public static byte[] Expected(ReadOnlySpan<byte> frame, int ip, int transport, int end, byte protocol, int field)
     {
         byte[] message = frame[transport..end].ToArray();
         if (protocol == 132)
@@ -69,38 +68,11 @@ internal static class Checksums
         }
 
         message.AsSpan(field, 2).Clear();
-        uint pseudo = protocol == 1 ? 0 : PseudoHeader(frame, transport, end, protocol);
+        uint pseudo = protocol == 1 ? 0 : PseudoHeader(frame, ip, transport, end, protocol);
         ushort checksum = Internet(message, pseudo);
         return checksum == 0 && protocol == 17 ? [0xff, 0xff] : [(byte)(checksum >> 8), (byte)checksum];
     }
 
-    public static void Fill(byte[] frame, int transport, int end, byte protocol, int field) =>
-        Expected(frame, transport, end, protocol, field).CopyTo(frame, transport + field);
-
-    private static int IpHeader(ReadOnlySpan<byte> frame)
-    {
-        int at = 12;
-        while (BinaryPrimitives.ReadUInt16BigEndian(frame[at..]) is 0x8100 or 0x88a8)
-        {
-            at += 4;
-        }
-
-        if (BinaryPrimitives.ReadUInt16BigEndian(frame[at..]) is 0x8847 or 0x8848)
-        {
-            at += 2;
-            while ((frame[at + 2] & 1) == 0)
-            {
-                at += 4;
-            }
-
-            return at + 4;
-        }
-
-        if (BinaryPrimitives.ReadUInt16BigEndian(frame[at..]) < 0x600)
-        {
-            at += 8;
-        }
-
-        return at + 2;
-    }
+    public static void Fill(byte[] frame, int ip, int transport, int end, byte protocol, int field) =>
+        Expected(frame, ip, transport, end, protocol, field).CopyTo(frame, transport + field);
 }

@@ -11,6 +11,7 @@ internal sealed class FrameBuilder
 {
     private readonly List<byte> _bytes = [];
     private readonly List<Action<byte[]>> _fixes = [];
+    private int _ip;
 
     public static FrameBuilder Ethernet(ushort type, string destination = "02:00:00:00:00:02", string source = "02:00:00:00:00:01") =>
         new FrameBuilder().Mac(destination).Mac(source).U16(type);
@@ -45,7 +46,7 @@ internal sealed class FrameBuilder
     public FrameBuilder Ipv4(int protocol, string source = "10.0.0.1", string destination = "10.0.0.2", int tos = 0, int ttl = 64, int fragment = 0, byte[]? options = null)
     {
         options ??= [];
-        int at = Length;
+        int at = _ip = Length;
         U8(0x45 + (options.Length / 4)).U8(tos).U16(0).U16(0x1234).U16(fragment).U8(ttl).U8(protocol).U16(0).Ip(source).Ip(destination).Raw(options);
         _fixes.Add(bytes =>
         {
@@ -57,7 +58,7 @@ internal sealed class FrameBuilder
 
     public FrameBuilder Ipv6(int next, string source = "fd00::1", string destination = "fd00::2", int tos = 0, int label = 0, int hopLimit = 64)
     {
-        int at = Length;
+        int at = _ip = Length;
         U32(0x6000_0000u | ((uint)tos << 20) | (uint)label).U16(0).U8(next).U8(hopLimit).Ip(source).Ip(destination);
         _fixes.Add(bytes => BinaryPrimitives.WriteUInt16BigEndian(bytes.AsSpan(at + 4), (ushort)(bytes.Length - at - 40)));
         return this;
@@ -102,11 +103,11 @@ internal sealed class FrameBuilder
 
     private FrameBuilder Transport(int protocol, int checksumAt, Action<FrameBuilder> header)
     {
-        int at = Length;
+        int ip = _ip, at = Length;
         header(this);
         if (checksumAt >= 0)
         {
-            _fixes.Add(bytes => Checksums.Fill(bytes, at, bytes.Length, (byte)protocol, checksumAt));
+            _fixes.Add(bytes => Checksums.Fill(bytes, ip, at, bytes.Length, (byte)protocol, checksumAt));
         }
 
         return this;
