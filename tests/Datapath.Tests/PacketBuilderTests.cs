@@ -48,7 +48,7 @@ public sealed class PacketBuilderTests
         }
 
         int field = key.IpProto switch { 6 => 16, 17 => 6, 132 => 8, _ => 2 };
-        byte[] expected = Checksums.Expected(frame, transport, frame.Length, key.IpProto, field);
+        byte[] expected = Checksums.Expected(frame, Ip, transport, frame.Length, key.IpProto, field);
         Assert.That(frame.AsSpan(transport + field, expected.Length).ToArray(), Is.EqualTo(expected), () => Convert.ToHexString(frame));
     }
 
