@@ -1,0 +1,97 @@
+using System.Runtime.InteropServices;
+
+namespace OvsBridge.Datapath.Interop;
+
+/// <summary>linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/ethtool.h: what Links/ uses of them.</summary>
+internal static unsafe partial class Rtnetlink
+{
+    internal const ushort NlmError = 2, NlmDone = 3, NewLink = 16, DelLink = 17, GetLink = 18, SetLink = 19; // NLMSG_*, RTM_*
+    internal const ushort FlagRequest = 1, FlagAck = 4, FlagDump = 0x300; // NLM_F_*
+    internal const uint GroupLink = 1; // RTMGRP_LINK
+    internal const ushort Address = 1, IfName = 3, Mtu = 4, Master = 10, OperState = 16, LinkInfo = 18, Stats64 = 23; // IFLA_*
+    internal const ushort InfoKind = 1; // IFLA_INFO_KIND
+    internal const ushort TypeMask = 0x3fff; // NLA_TYPE_MASK
+    internal const uint IffUp = 1, IffLoopback = 8, IffLowerUp = 1 << 16;
+    internal const ushort HardwareEthernet = 1; // ARPHRD_ETHER
+    internal const int SoReceiveBufferForce = 33; // SO_RCVBUFFORCE
+    internal const nuint IoctlEthtool = 0x8946; // SIOCETHTOOL
+    internal const uint EthtoolGetSettings = 1; // ETHTOOL_GSET
+
+    /// <summary>struct nlmsghdr.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct MessageHeader
+    {
+        public uint Length;
+        public ushort Type;
+        public ushort Flags;
+        public uint Sequence;
+        public uint PortId;
+    }
+
+    /// <summary>struct ifinfomsg.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct InterfaceInfo
+    {
+        public byte Family;
+        public byte Padding;
+        public ushort HardwareType;
+        public int Index;
+        public uint Flags;
+        public uint Change;
+    }
+
+    /// <summary>struct rtattr.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Attribute
+    {
+        public ushort Length;
+        public ushort Type;
+    }
+
+    /// <summary>struct sockaddr_nl.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct SocketAddress
+    {
+        public ushort Family;
+        public ushort Padding;
+        public uint PortId;
+        public uint Groups;
+    }
+
+    /// <summary>struct rtnl_link_stats64, as far as it is used; the kernel appends counters now and then.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct LinkStats64
+    {
+        public ulong RxPackets, TxPackets, RxBytes, TxBytes, RxErrors, TxErrors, RxDropped, TxDropped, Multicast, Collisions;
+        public ulong RxLengthErrors, RxOverErrors, RxCrcErrors, RxFrameErrors, RxFifoErrors, RxMissedErrors;
+    }
+
+    /// <summary>struct ethtool_cmd.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct EthtoolSettings
+    {
+        public uint Command, Supported, Advertised;
+        public ushort Speed;
+        public byte Duplex, Port, PhyAddress, Transceiver, AutoNegotiation, MdioSupport;
+        public uint MaxTxPackets, MaxRxPackets;
+        public ushort SpeedHigh;
+        public byte MdiX, MdiXControl;
+        public uint PeerAdvertised, Reserved0, Reserved1;
+    }
+
+    /// <summary>struct ifreq with the pointer of its union.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct InterfaceRequest
+    {
+        public fixed byte Name[16];
+        public void* Data;
+        private readonly ulong _rest0;
+        private readonly ulong _rest1;
+    }
+
+    [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
+    internal static partial int Bind(int fd, in SocketAddress address, uint length);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int Ioctl(int fd, nuint request, ref InterfaceRequest argument);
+}

@@ -1,0 +1,114 @@
+using System.Runtime.InteropServices;
+using System.Text;
+using OvsBridge.Datapath.Interop;
+
+namespace OvsBridge.Datapath.Links;
+
+/// <summary>
+/// Asks the kernel about interfaces and sets them up and down, by rtnetlink and ethtool. Speaks of the network namespace of
+/// the thread that made it. Thread-safe; calls take turns.
+/// </summary>
+public sealed class LinkTable : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly SafeSocketFd _socket = NetlinkSocket.Open(groups: 0);
+    private readonly byte[] _buffer = new byte[NetlinkSocket.BufferSize];
+    private uint _sequence;
+
+    /// <summary>All interfaces, in order of index.</summary>
+    /// <exception cref="DatapathException">The kernel refuses.</exception>
+    public IReadOnlyList<Link> List()
+    {
+        List<Link> links = [];
+        Ask(Rtnetlink.GetLink, Rtnetlink.FlagDump, 0, 0, 0, "listing interfaces", answer => links.Add(answer.Link));
+        links.Sort((a, b) => a.IfIndex.CompareTo(b.IfIndex));
+        return links;
+    }
+
+    /// <summary>An interface and its counters now; null when there is none of this index.</summary>
+    /// <exception cref="DatapathException">The kernel refuses.</exception>
+    public (Link Link, LinkCounters Counters)? Find(int ifIndex)
+    {
+        (Link, LinkCounters)? found = null;
+        int errno = Ask(Rtnetlink.GetLink, 0, ifIndex, 0, 0, null, answer => found = answer);
+        return errno is 0 or Errno.ENODEV ? found : throw Errno.Failed($"reading interface {ifIndex}", errno);
+    }
+
+    /// <summary>The interface of a name; null when there is none.</summary>
+    /// <exception cref="DatapathException">The kernel refuses.</exception>
+    public Link? Find(string name) => List().FirstOrDefault(link => link.Name == name);
+
+    /// <summary>Sets an interface up or down.</summary>
+    /// <exception cref="DatapathException">The kernel refuses, or there is no such interface.</exception>
+    public void SetUp(int ifIndex, bool up) => Ask(
+        Rtnetlink.SetLink, Rtnetlink.FlagAck, ifIndex, up ? Rtnetlink.IffUp : 0, Rtnetlink.IffUp,
+        $"setting interface {ifIndex} {(up ? "up" : "down")}", _ => { });
+
+    /// <summary>Speed and abilities of an interface; null when its driver does not tell, or it has gone.</summary>
+    public unsafe EthernetSettings? ReadSettings(string name)
+    {
+        Rtnetlink.EthtoolSettings settings = new() { Command = Rtnetlink.EthtoolGetSettings };
+        Rtnetlink.InterfaceRequest request = default;
+        Span<byte> target = new(request.Name, 15); // the last byte stays zero
+        if (!Encoding.UTF8.TryGetBytes(name, target, out _))
+            return null;
+        request.Data = &settings;
+        if (Rtnetlink.Ioctl(_socket.Fd, Rtnetlink.IoctlEthtool, ref request) != 0)
+            return null;
+        uint speed = (uint)settings.SpeedHigh << 16 | settings.Speed;
+        return new EthernetSettings(
+            speed is 0xffff or uint.MaxValue ? 0 : speed, settings.Duplex == 1, settings.Port,
+            settings.Supported, settings.Advertised, settings.PeerAdvertised);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _socket.Dispose();
+
+    /// <summary>Sends a request and takes what comes back. Without an <paramref name="operation"/> to name, errors are returned.</summary>
+    /// <returns>The errno of the answer.</returns>
+    private int Ask(
+        ushort type, ushort flags, int ifIndex, uint linkFlags, uint change, string? operation, Action<(Link Link, LinkCounters Counters)> take)
+    {
+        lock (_lock)
+        {
+            uint sequence = ++_sequence;
+            byte[] request = LinkMessages.Request(type, flags, sequence, ifIndex, linkFlags, change);
+            if (LibC.Send(_socket.Fd, request, (nuint)request.Length, 0) < 0)
+                throw Errno.Failed(operation ?? "asking rtnetlink", Marshal.GetLastPInvokeError());
+
+            // The end of the answer: the end of a dump, an error or acknowledgement, or the one message that was asked for.
+            while (true)
+            {
+                nint count = LibC.Receive(_socket.Fd, _buffer, (nuint)_buffer.Length, 0);
+                if (count < 0)
+                {
+                    int errno = Marshal.GetLastPInvokeError();
+                    if (errno == Errno.EINTR)
+                        continue;
+                    throw Errno.Failed(operation ?? "asking rtnetlink", errno);
+                }
+
+                ReadOnlySpan<byte> rest = _buffer.AsSpan(0, (int)count);
+                while (LinkMessages.TryTake(ref rest, out Rtnetlink.MessageHeader header, out ReadOnlySpan<byte> body))
+                {
+                    if (header.Sequence != sequence)
+                        continue; // of a request that failed half-way
+                    switch (header.Type)
+                    {
+                        case Rtnetlink.NlmDone:
+                            return 0;
+                        case Rtnetlink.NlmError:
+                            int errno = -MemoryMarshal.Read<int>(body);
+                            return errno == 0 || operation is null ? errno : throw Errno.Failed(operation, errno);
+                        case Rtnetlink.NewLink:
+                            if (LinkMessages.Read(body) is { } answer)
+                                take(answer);
+                            if ((flags & (Rtnetlink.FlagDump | Rtnetlink.FlagAck)) == 0)
+                                return 0;
+                            break;
+                    }
+                }
+            }
+        }
+    }
+}
