@@ -139,6 +139,13 @@ public sealed class DpActionWriter
         Append(mask);
     }
 
+    /// <summary>Appends an action whose payload is at hand as bytes; a multiple of 8.</summary>
+    internal void AddBytes(DpActionType type, uint arg, ReadOnlySpan<byte> payload)
+    {
+        Header(type, arg, payload.Length);
+        _buffer.Write(payload);
+    }
+
     /// <summary>Appends encoded actions.</summary>
     public void Add(DpActions program)
     {

@@ -139,6 +139,14 @@ public static class FieldValueText
         return text.ToString();
     }
 
+    /// <summary>A MAC, IPv4 or IPv6 address, or null when it is none.</summary>
+    internal static UInt128? ParseAddress(FieldText kind, string text) => kind switch
+    {
+        FieldText.Mac => ParseMac(text),
+        FieldText.Ipv4 => ParseIpv4(text),
+        _ => ParseIpv6(text),
+    };
+
     private static (int Start, int Length) LongestZeroRun(ReadOnlySpan<ushort> groups)
     {
         int start = -1, length = 1;
@@ -166,11 +174,11 @@ public static class FieldValueText
         switch (field.Text)
         {
             case FieldText.Mac:
-                return ParseMac(text) ?? throw new FormatException($"{text} is not a MAC address");
+                return ParseAddress(field.Text, text) ?? throw new FormatException($"{text} is not a MAC address");
             case FieldText.Ipv4:
-                return ParseIpv4(text) ?? throw new FormatException($"{text} is not an IPv4 address");
+                return ParseAddress(field.Text, text) ?? throw new FormatException($"{text} is not an IPv4 address");
             case FieldText.Ipv6:
-                return ParseIpv6(text) ?? throw new FormatException($"{text} is not an IPv6 address");
+                return ParseAddress(field.Text, text) ?? throw new FormatException($"{text} is not an IPv6 address");
             case FieldText.Port:
                 if (!PortNames.TryParse(text, ports, out uint port))
                 {

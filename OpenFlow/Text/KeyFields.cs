@@ -24,6 +24,7 @@ internal static class KeyFields
     public static readonly Field InnerTpid = Row("vlan_tpid1", 16, 26, 2, 0, FieldText.Hex);
     public static readonly Field InnerTci = Row("vlan_tci1", 16, 28, 2, 0, FieldText.Hex);
     public static readonly Field InnerVid = Row("dl_vlan1", 13, 28, 2, 0, FieldText.Decimal);
+    public static readonly Field IpTos = Row("ip_tos", 8, 33, 1, 0, FieldText.Hex, Prerequisite.Ip);
     public static readonly Field NwTtl = Row("nw_ttl", 8, 34, 1, 0, FieldText.Decimal, Prerequisite.Ip);
     public static readonly Field NwFrag = Row("nw_frag", 2, 35, 1, 0, FieldText.Decimal, Prerequisite.Ip);
     public static readonly Field TpSrc = Row("tp_src", 16, 36, 2, 0, FieldText.Decimal);
