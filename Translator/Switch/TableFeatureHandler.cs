@@ -122,6 +122,8 @@ internal sealed class TableFeatureHandler(int maxFlows, bool meters)
 
         foreach (TableFeatureProperty property in entry.Properties)
         {
+            if (property.Kind is TableFeatureKind.Experimenter or TableFeatureKind.ExperimenterMiss)
+                throw new OfErrorException(OfError.TableFeaturesFailedBadType, "a property of an experimenter");
             foreach (uint id in property.Ids)
             {
                 if (!Supports(property.Kind, id, entry.TableId, asked))
@@ -140,7 +142,7 @@ internal sealed class TableFeatureHandler(int maxFlows, bool meters)
         TableFeatureKind.Wildcards => FieldTable.ByOxm(id) is not null,
         TableFeatureKind.WriteSetField or TableFeatureKind.WriteSetFieldMiss or TableFeatureKind.ApplySetField or TableFeatureKind.ApplySetFieldMiss =>
             FieldTable.ByOxm(id) is { Settable: true },
-        _ => throw new OfErrorException(OfError.TableFeaturesFailedBadType, $"property {kind}"),
+        _ => false,
     };
 
     private static IEnumerable<Field> StandardFields() => FieldTable.All.Take(FieldTable.StandardCount);
