@@ -22,7 +22,7 @@ public sealed record OfSwitchOptions
     public required ulong DatapathId { get; init; }
 
     /// <summary>The answer to OFPMP_DESC.</summary>
-    public DescAnswer Description { get; init; } = new("OvsBridge", "Linux eBPF datapath", "0.1.0", "None", "None");
+    public DescAnswer Description { get; init; } = new("OvsBridge", "Linux eBPF datapath", OwnVersion(), "None", "None");
 
     /// <summary>What to do while no controller is there.</summary>
     public FailMode FailMode { get; init; } = FailMode.Standalone;
@@ -41,4 +41,6 @@ public sealed record OfSwitchOptions
 
     /// <summary>Most bytes that unfinished multipart requests (OFPMPF_REQ_MORE) of a connection may occupy.</summary>
     public int MaxMultipartBytes { get; init; } = 4 << 20;
+
+    private static string OwnVersion() => typeof(OfSwitchOptions).Assembly.GetName().Version?.ToString(3) ?? "unknown";
 }
