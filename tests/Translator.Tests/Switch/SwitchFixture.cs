@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Time.Testing;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
@@ -14,7 +13,7 @@ namespace OvsBridge.Translator.Tests.Switch;
 /// <summary>A switch with three ports (1 to 3), a recording forwarding side, a clock to turn, and one controller.</summary>
 public abstract class SwitchFixture
 {
-    private protected FakeTimeProvider Time { get; private set; } = null!;
+    private protected ManualTime Time { get; private set; } = null!;
 
     private protected RecordingForwarding Forwarding { get; private set; } = null!;
 
@@ -38,8 +37,7 @@ public abstract class SwitchFixture
 
     private protected void Start(OfSwitchOptions options, bool meters = true)
     {
-        Time = new FakeTimeProvider();
-        Time.Advance(TimeSpan.FromHours(1)); // CLOCK_MONOTONIC is never 0 in practice
+        Time = new ManualTime();
         Forwarding = new RecordingForwarding();
         Ports = new FakePorts();
         Meters = new FakeMeters();
@@ -50,7 +48,7 @@ public abstract class SwitchFixture
         Forwarding.Calls.Clear();
     }
 
-    private protected long NowNs => Time.GetTimestamp() * (1_000_000_000 / Time.TimestampFrequency);
+    private protected long NowNs => Time.GetTimestamp();
 
     private protected SwitchPort Port(uint number) => new(
         new PortDescription { PortNo = number, Name = $"p{number}", HwAddr = 0x020000000000ul + number, CurrentSpeedKbps = 10_000_000 },
