@@ -1,4 +1,3 @@
-using FsCheck.NUnit;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.Datapath.Tests.Contract;
 using OvsBridge.Datapath.Tests.Packets;

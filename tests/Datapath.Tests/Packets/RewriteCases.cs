@@ -1,6 +1,5 @@
 using OvsBridge.Datapath.Interop;
 using OvsBridge.Datapath.Tests.Contract;
-using OvsBridge.OpenFlow.Fields;
 
 namespace OvsBridge.Datapath.Tests.Packets;
 
