@@ -71,6 +71,8 @@ public enum DropReason : uint
     TableBroken = 12,
     Explicit = 13,
     Ttl = 14,
+    NoMemory = 15,
+    Nested = 16,
 #pragma warning restore CS1591
 }
 

@@ -32,7 +32,7 @@
 #define OVSB_ACTION_DATA	112	/* of which action bytes; no action straddles two blocks */
 #define OVSB_MAX_ACTIONS	64	/* actions of one program; more: slow path, never cut */
 #define OVSB_PORT_LOCAL		65534	/* OFPP_LOCAL in the datapath */
-#define OVSB_UPCALL_MAX		65000	/* most packet bytes that an upcall carries (perf record limit: 64 KiB) */
+#define OVSB_UPCALL_MAX		65280	/* most packet bytes of an upcall: a perf record has at most 64 KiB; TCP's largest fit */
 
 /* ---- the key ----------------------------------------------------------------------------------------------------- */
 
@@ -195,8 +195,8 @@ struct flow_bucket {
 _Static_assert(sizeof(struct flow_bucket) == 64, "flow_bucket");
 
 /*
- * map flows: index is the flow's number.  Immutable while a bucket names it: changed actions are a new flow that takes
- * over the slot.  A number is reused after a grace period.
+ * map flows: index is the flow's number.  Immutable while a bucket names it, except `actions`, which is replaced by one store: a
+ * packet runs the old program or the new one.  A number, and a program's blocks, are reused after a grace period.
  */
 struct flow_entry {
 	__u16 mask;			/* number of its mask */
@@ -408,6 +408,14 @@ struct upcall {
 
 _Static_assert(sizeof(struct upcall) == 40 + sizeof(struct flow_key), "upcall");
 
+/* map upcall_reader: one entry */
+struct upcall_reader {
+	__u32 asleep;		/* the reader waits to be woken */
+	__u32 _pad;
+};
+
+_Static_assert(sizeof(struct upcall_reader) == 8, "upcall_reader");
+
 /* ---- accounting -------------------------------------------------------------------------------------------------- */
 
 /* map drop_stats: index is cpu * __DROP_MAX + reason.  Numbers are never reused. */
@@ -427,6 +435,8 @@ enum drop_reason {
 	DROP_TABLE_BROKEN = 12,	/* the flow table contradicts itself */
 	DROP_EXPLICIT = 13,	/* DP_ACT_DROP without a better reason */
 	DROP_TTL = 14,		/* invalid TTL and nobody wants to know */
+	DROP_NO_MEMORY = 15,	/* a header could not be made linear */
+	DROP_NESTED = 16,	/* came in while the program was busy with another packet on the same CPU */
 	__DROP_MAX = 32,
 };
 
@@ -436,7 +446,7 @@ enum drop_reason {
  */
 struct dp_stats {
 	__u64 rx;		/* packets that entered */
-	__u64 rx_bytes;
+	__u64 rx_bytes;		/* with VLAN tags */
 	__u64 hit;		/* megaflow found */
 	__u64 miss;		/* none found */
 	__u64 upcalls;		/* records written, whatever the reason */
@@ -444,7 +454,7 @@ struct dp_stats {
 	__u64 masks_tried;	/* sum over lookups */
 	__u64 tx;		/* outputs */
 	__u64 recirc;
-	__u64 running;		/* odd while a program runs on this CPU (grace periods) */
+	__u64 running;		/* odd while a program runs on this CPU, + 2 for each run (grace periods) */
 	__u64 _pad[6];
 };
 

@@ -32,18 +32,18 @@ internal static partial class LibBpf
         private readonly uint _pad;
     }
 
-    [LibraryImport("libbpf.so.1", EntryPoint = "bpf_tc_hook_create")]
+    [LibraryImport(Library, EntryPoint = "bpf_tc_hook_create")]
     internal static partial int TcHookCreate(ref TcHook hook);
 
-    [LibraryImport("libbpf.so.1", EntryPoint = "bpf_tc_hook_destroy")]
+    [LibraryImport(Library, EntryPoint = "bpf_tc_hook_destroy")]
     internal static partial int TcHookDestroy(ref TcHook hook);
 
-    [LibraryImport("libbpf.so.1", EntryPoint = "bpf_tc_attach")]
+    [LibraryImport(Library, EntryPoint = "bpf_tc_attach")]
     internal static partial int TcAttach(in TcHook hook, ref TcOptions options);
 
-    [LibraryImport("libbpf.so.1", EntryPoint = "bpf_tc_detach")]
+    [LibraryImport(Library, EntryPoint = "bpf_tc_detach")]
     internal static partial int TcDetach(in TcHook hook, in TcOptions options);
 
-    [LibraryImport("libbpf.so.1", EntryPoint = "bpf_tc_query")]
+    [LibraryImport(Library, EntryPoint = "bpf_tc_query")]
     internal static partial int TcQuery(in TcHook hook, ref TcOptions options);
 }

@@ -61,6 +61,61 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
     internal static partial nint Receive(int fd, Span<byte> buffer, nuint length, int flags);
 
+    internal const int ProtRead = 1, ProtWrite = 2, MapShared = 1;
+    internal const int RlimitMemlock = 8;
+    internal const short PollIn = 1;
+    internal const int PerfEventOpen = 298, PerfEventOpenArm64 = 241; // system call numbers
+    internal const uint PerfFdCloexec = 8;
+    internal const nuint PerfIocEnable = 0x2400, PerfIocSetOutput = 0x2405;
+    internal const int EventFdCloexec = 0x80000, EventFdNonblock = 0x800;
+
+    /// <summary>struct rlimit.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct ResourceLimit
+    {
+        public nuint Soft;
+        public nuint Hard;
+    }
+
+    /// <summary>struct pollfd.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct PollFd
+    {
+        public int Fd;
+        public short Events;
+        public short Revents;
+    }
+
+    [LibraryImport("libc", EntryPoint = "mmap", SetLastError = true)]
+    internal static partial nint MemoryMap(nint address, nuint length, int protection, int flags, int fd, nint offset);
+
+    [LibraryImport("libc", EntryPoint = "munmap", SetLastError = true)]
+    internal static partial int MemoryUnmap(nint address, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "getrlimit", SetLastError = true)]
+    internal static partial int GetResourceLimit(int resource, out ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
+    internal static partial int SetResourceLimit(int resource, in ResourceLimit limit);
+
+    [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
+    internal static partial int Poll(Span<PollFd> fds, nuint count, int timeoutMs);
+
+    [LibraryImport("libc", EntryPoint = "eventfd", SetLastError = true)]
+    internal static partial int EventFd(uint initial, int flags);
+
+    [LibraryImport("libc", EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(int fd, in ulong value, nuint length);
+
+    [LibraryImport("libc", EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int IoControl(int fd, nuint request, nint argument);
+
+    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint SystemCall(nint number, void* attributes, nint pid, nint cpu, nint group, nint flags);
+
+    [LibraryImport("libc", EntryPoint = "vsnprintf")]
+    internal static partial int FormatArguments(byte* buffer, nuint size, byte* format, nint arguments);
+
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 }

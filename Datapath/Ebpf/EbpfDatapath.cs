@@ -1,0 +1,314 @@
+using System.Collections.Concurrent;
+using System.Numerics;
+using System.Runtime.InteropServices;
+using OvsBridge.Datapath.Interop;
+using OvsBridge.OpenFlow.Fields;
+
+namespace OvsBridge.Datapath.Ebpf;
+
+/// <summary>
+/// The datapath in the kernel: bpf/dp_tc.bpf.c at tc ingress of every port. This class loads it, writes its tables through shared
+/// memory, and reads its upcalls. docs/datapath-abi.md tells how the two sides work together.
+/// </summary>
+/// <remarks>
+/// Needs CAP_BPF, CAP_PERFMON, CAP_NET_ADMIN and CAP_NET_RAW. Interfaces are those of the network namespace of the thread that
+/// makes it; ports are to be added by threads in the same one.
+/// </remarks>
+public sealed class EbpfDatapath : IDatapath
+{
+    private const string ObjectName = "dp_tc.bpf.o";
+    private const string Program = "dp_tc_ingress";
+
+    private static readonly HashSet<DpActionType> _actions =
+    [
+        DpActionType.Output, DpActionType.Userspace, DpActionType.Sample, DpActionType.Drop,
+        DpActionType.PushVlan, DpActionType.PopVlan, DpActionType.SetVlan, DpActionType.SetEth,
+        DpActionType.SetIpv4, DpActionType.SetIpv6, DpActionType.SetArp, DpActionType.SetTp, DpActionType.SetNd,
+        DpActionType.SetMpls, DpActionType.SetPbb, DpActionType.DecTtl, DpActionType.DecMplsTtl, DpActionType.SetPriority,
+    ];
+
+    private readonly Lock _portLock = new();
+    private readonly BpfObject _bpf;
+    private readonly MappedArray<DpStats> _stats;
+    private readonly MappedArray<ulong> _drops;
+    private readonly ulong[] _ownDrops = new ulong[DropReasons.Count];
+    private readonly GracePeriod _grace;
+    private readonly FlowTable _flows;
+    private readonly PortTable _ports;
+    private readonly PortAttacher _attacher = new();
+    private readonly PacketSender _sender;
+    private readonly UpcallReader _upcalls;
+    private readonly ConcurrentBag<DpActionExecutor> _executors = [];
+    private readonly ITimer? _sorter;
+    private readonly int _cpus;
+    private int _disposed;
+
+    /// <summary>Loads the programs.</summary>
+    /// <exception cref="DatapathException">Missing rights, or a kernel that can't run them; the message says what and
+    /// why.</exception>
+    public EbpfDatapath(EbpfDatapathOptions? options = null)
+    {
+        options ??= new EbpfDatapathOptions();
+        LibBpfMessages.Silence();
+        _cpus = PossibleCpus();
+        _bpf = BpfObject.OpenResource(ObjectName);
+        try
+        {
+            Resize(_bpf, options.MaxFlows, _cpus);
+            _bpf.Constant<uint>("weak_memory") = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0u : 1u;
+            _bpf.Load(Program);
+            _stats = _bpf.Map("dp_stats").MapValues<DpStats>();
+            _drops = _bpf.Map("drop_stats").MapValues<ulong>();
+            _grace = new GracePeriod(_stats);
+            _flows = new FlowTable(_bpf, _grace, _cpus);
+            _ports = new PortTable(_bpf.Map("in_ports").MapValues<InPort>(), _bpf.Map("out_ports").MapValues<OutPort>());
+            _sender = new PacketSender();
+            _upcalls = new UpcallReader(
+                _bpf.Map("upcalls"), _bpf.Map("upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
+        }
+        catch
+        {
+            _sender?.Dispose();
+            _bpf.Dispose();
+            throw;
+        }
+
+        Capabilities = new DatapathCapabilities(_actions, options.MaxFlows, Abi.MaxMasks, Abi.MaxActions);
+        if (options.MaskSortInterval > TimeSpan.Zero)
+        {
+            _sorter = options.Time.CreateTimer(_ => _flows.SortMasks(), null, options.MaskSortInterval, options.MaskSortInterval);
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Kind => "tc";
+
+    /// <inheritdoc/>
+    public DatapathCapabilities Capabilities { get; }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<DpPort> Ports => _ports.All;
+
+    /// <inheritdoc/>
+    public int FlowCount => _flows.Count;
+
+    /// <summary>The flow table, for tests.</summary>
+    internal FlowTable Flows => _flows;
+
+    /// <summary>The upcalls' reader, for tests.</summary>
+    internal UpcallReader Upcalls => _upcalls;
+
+    /// <summary>The sender, for tests.</summary>
+    internal PacketSender Sender => _sender;
+
+    /// <summary>File descriptor of the program, for tests and benchmarks that run it on packets of their own.</summary>
+    internal int ProgramFd => _bpf.ProgramFd(Program);
+
+    /// <inheritdoc/>
+    public void StartUpcalls(IUpcallSink sink) => _upcalls.Start(sink);
+
+    /// <inheritdoc/>
+    public void AddPort(DpPort port)
+    {
+        lock (_portLock)
+        {
+            _ports.Check(port);
+            _attacher.Attach(port.Name, port.IfIndex, ProgramFd);
+            _ports.Add(port);
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool RemovePort(uint number)
+    {
+        lock (_portLock)
+        {
+            if (_ports.Find(number) is not { } port)
+            {
+                return false;
+            }
+
+            _ports.Remove(port);
+            _attacher.Detach(port.IfIndex);
+            _grace.Wait();
+            return true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SetPortFlags(uint number, DpPortFlags flags)
+    {
+        lock (_portLock)
+        {
+            _ports.SetFlags(_ports.Find(number) ?? throw new ArgumentException($"there is no port {number}", nameof(number)), flags);
+        }
+    }
+
+    /// <inheritdoc/>
+    public MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions)
+    {
+        CheckActions(actions);
+        return _flows.Put(key, mask, actions);
+    }
+
+    /// <inheritdoc/>
+    public bool ReplaceActions(MegaflowHandle flow, DpActions actions)
+    {
+        CheckActions(actions);
+        return _flows.Replace(flow, actions);
+    }
+
+    /// <inheritdoc/>
+    public void RemoveFlows(ReadOnlySpan<MegaflowHandle> flows, Span<MegaflowStats> final) => _flows.Remove(flows, final);
+
+    /// <inheritdoc/>
+    public MegaflowStats ReadStats(MegaflowHandle flow) => _flows.ReadStats(flow);
+
+    /// <inheritdoc/>
+    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink)
+    {
+        // One executor for each call that is under way: a sink that is called back may execute again.
+        if (!_executors.TryTake(out DpActionExecutor? executor))
+        {
+            executor = new DpActionExecutor();
+        }
+
+        ChecksumFixer.Complete(packet);
+        executor.Run(packet, actions, new Execution(this, sink));
+        _executors.Add(executor);
+    }
+
+    /// <inheritdoc/>
+    public void Synchronize() => _grace.Wait();
+
+    /// <inheritdoc/>
+    public DatapathStats ReadDatapathStats()
+    {
+        DpStats sum = default;
+        ulong[] drops = new ulong[DropReasons.Count];
+        for (int cpu = 0; cpu < _cpus; cpu++)
+        {
+            ref DpStats stats = ref _stats[cpu];
+            sum.Rx += Volatile.Read(ref stats.Rx);
+            sum.Hit += Volatile.Read(ref stats.Hit);
+            sum.Miss += Volatile.Read(ref stats.Miss);
+            sum.Upcalls += Volatile.Read(ref stats.Upcalls);
+            sum.Lost += Volatile.Read(ref stats.Lost);
+            sum.MasksTried += Volatile.Read(ref stats.MasksTried);
+            sum.Tx += Volatile.Read(ref stats.Tx);
+            sum.Recirc += Volatile.Read(ref stats.Recirc);
+            for (int reason = 0; reason < drops.Length; reason++)
+            {
+                drops[reason] += Volatile.Read(ref _drops[(cpu * DropReasons.Count) + reason]);
+            }
+        }
+
+        for (int reason = 0; reason < drops.Length; reason++)
+        {
+            drops[reason] += Interlocked.Read(ref _ownDrops[reason]);
+        }
+
+        return new DatapathStats
+        {
+            Rx = sum.Rx,
+            Hit = sum.Hit,
+            Miss = sum.Miss,
+            Upcalls = sum.Upcalls,
+            Lost = sum.Lost,
+            MasksTried = sum.MasksTried,
+            Tx = sum.Tx,
+            Recirculated = sum.Recirc,
+            Flows = _flows.Count,
+            Masks = _flows.MaskCount,
+            Drops = drops,
+        };
+    }
+
+    /// <summary>Takes the program off all interfaces and frees the tables.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref _disposed, 1) != 0)
+        {
+            return;
+        }
+
+        _sorter?.Dispose();
+        lock (_portLock)
+        {
+            _attacher.Dispose();
+        }
+
+        _upcalls.Dispose();
+        _sender.Dispose();
+        _bpf.Dispose();
+    }
+
+    /// <summary>Sets the sizes of all maps.</summary>
+    internal static void Resize(BpfObject bpf, int maxFlows, int cpus)
+    {
+        FlowTable.Resize(bpf, maxFlows, cpus);
+        bpf.Map("in_ports").Resize(Abi.InPortSlots);
+        bpf.Map("out_ports").Resize(Abi.MaxPorts);
+        bpf.Map("drop_stats").Resize(cpus * DropReasons.Count);
+        bpf.Map("dp_stats").Resize(cpus);
+        bpf.Map("scratch").Resize(cpus);
+        bpf.Map("upcalls").Resize(2 * cpus);
+    }
+
+    private static int PossibleCpus()
+    {
+        int cpus = LibBpf.PossibleCpus();
+        return cpus > 0 ? cpus : throw Errno.Failed("counting CPUs", -cpus);
+    }
+
+    private static int Pages(int bytes) =>
+        (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, (bytes + Environment.SystemPageSize - 1) / Environment.SystemPageSize));
+
+    private static void CheckActions(DpActions actions)
+    {
+        foreach (DpActionView action in actions)
+        {
+            if (!_actions.Contains(action.Type))
+            {
+                throw new ArgumentException($"the kernel's datapath does not run {action.Type}", nameof(actions));
+            }
+        }
+    }
+
+    private void Drop(DropReason reason) => Interlocked.Increment(ref _ownDrops[(int)reason]);
+
+    /// <summary>Where the actions of a packet in user space go.</summary>
+    private sealed class Execution(EbpfDatapath datapath, IUpcallSink? sink) : IDpActionOwner
+    {
+        public void Output(DpPacket packet, in DpOutput output)
+        {
+            if (datapath._ports.Find(output.Port) is not { } port || (port.Flags & DpPortFlags.NoFwd) != 0)
+            {
+                Drop(DropReason.NoOutPort);
+            }
+            else if (packet.Length < packet.TotalLength || output.Length < packet.Length || output.Tunnel
+                || datapath._sender.Send(port.IfIndex, packet) != 0)
+            {
+                Drop(DropReason.ActionError);
+            }
+        }
+
+        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
+            sink?.OnUpcall(new Upcall(reason, in key, packet.Data[..(int)Math.Min((uint)packet.Length, request.MaxLen)])
+            {
+                Length = packet.TotalLength,
+                GsoSize = packet.GsoSize,
+                Cookie = request.Cookie,
+            });
+
+        public bool Meter(uint slot, DpPacket packet) => false;
+
+        public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
+
+        public void Recirculate(DpPacket packet, in FlowKey context) => Drop(DropReason.RecircLimit);
+
+        public bool Sample(uint probability) => Random.Shared.NextInt64(1L << 32) < probability;
+
+        public void Drop(DropReason reason) => datapath.Drop(reason);
+    }
+}

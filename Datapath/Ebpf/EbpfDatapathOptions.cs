@@ -1,0 +1,17 @@
+namespace OvsBridge.Datapath.Ebpf;
+
+/// <summary>Sizes of an <see cref="EbpfDatapath"/>; memory is taken when it is made.</summary>
+public sealed record EbpfDatapathOptions
+{
+    /// <summary>Most megaflows: about 400 bytes each, and 32 more for each CPU.</summary>
+    public int MaxFlows { get; init; } = 65_536;
+
+    /// <summary>Bytes of the upcall ring of each CPU; rounded up to a power of two of pages. A full ring loses upcalls.</summary>
+    public int UpcallRingBytes { get; init; } = 1 << 20;
+
+    /// <summary>How often the masks are sorted by hits; zero: never.</summary>
+    public TimeSpan MaskSortInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>The clock of that.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
+}

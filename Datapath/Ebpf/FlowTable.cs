@@ -1,0 +1,451 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using OvsBridge.Datapath.Interop;
+using OvsBridge.OpenFlow.Fields;
+
+namespace OvsBridge.Datapath.Ebpf;
+
+/// <summary>
+/// The writer of the kernel's flow table: a hash table in shared memory that bpf/lookup.bpf.h reads at the same time.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Every change becomes visible by one store of 64 bits or less, of a reference to something that was complete before; so a
+/// packet sees a flow as it was or as it is. What is not referred to any more is reused after a <see cref="GracePeriod"/>.
+/// </para>
+/// <para>
+/// A flow is in its home bucket, or, when that is full, in its other one; then the home's overflow count is raised before. At
+/// the table's size (at least 1.6 slots a flow) both being full is a matter of very bad luck; then the flow is refused, and its
+/// packets stay upcalls.
+/// </para>
+/// <para>Threads: changes are serialised by a lock; statistics are read without.</para>
+/// </remarks>
+internal sealed class FlowTable
+{
+    private readonly Lock _lock = new();
+    private readonly MappedArray<FlowBucket> _buckets;
+    private readonly MappedArray<FlowEntry> _flows;
+    private readonly MappedArray<FlowStats> _stats;
+    private readonly GracePeriod _grace;
+    private readonly MaskTable _masks;
+    private readonly ActionPrograms _programs;
+    private readonly IndexPool _free;
+    private readonly ulong _hashSeed;
+    private readonly uint _bucketMask;
+    private readonly int _maxFlows;
+    private readonly int _cpus;
+    private int _count;
+    private long _refused;
+
+    public FlowTable(BpfObject bpf, GracePeriod grace, int cpus)
+    {
+        MappedArray<TableHead> head = bpf.Map("table_head").MapValues<TableHead>();
+        _buckets = bpf.Map("buckets").MapValues<FlowBucket>();
+        _flows = bpf.Map("flows").MapValues<FlowEntry>();
+        _stats = bpf.Map("flow_stats").MapValues<FlowStats>();
+        _grace = grace;
+        _cpus = cpus;
+        _maxFlows = _flows.Length;
+        _bucketMask = (uint)_buckets.Length - 1;
+        _free = new IndexPool(0, _maxFlows);
+        _programs = new ActionPrograms(bpf.Map("action_blocks").MapValues<ActionBlock>());
+        Span<byte> seed = stackalloc byte[8];
+        RandomNumberGenerator.Fill(seed); // an attacker must not know which keys share a bucket
+        _hashSeed = MemoryMarshal.Read<ulong>(seed);
+        head[0].BucketMask = _bucketMask;
+        head[0].HashSeed = _hashSeed;
+        head[0].MaxFlows = (uint)_maxFlows;
+        head[0].NCpus = (uint)cpus;
+        _masks = new MaskTable(
+            bpf.Map("masks").MapValues<MaskEntry>(),
+            bpf.Map("mask_lists").MapValues<MaskList>(),
+            bpf.Map("mask_hits").MapValues<ulong>(),
+            head,
+            grace);
+    }
+
+    /// <summary>Sets the sizes of the flow table's maps.</summary>
+    /// <param name="bpf">The object, before load.</param>
+    /// <param name="maxFlows">Most flows.</param>
+    /// <param name="cpus">Possible CPUs.</param>
+    public static void Resize(BpfObject bpf, int maxFlows, int cpus)
+    {
+        bpf.Map("masks").Resize(Abi.MaxMasks);
+        bpf.Map("mask_lists").Resize(Abi.MaskLists);
+        bpf.Map("mask_hits").Resize(cpus * Abi.MaxMasks);
+        bpf.Map("buckets").Resize(BucketsFor(maxFlows));
+        bpf.Map("flows").Resize(maxFlows);
+        bpf.Map("flow_stats").Resize(cpus * maxFlows);
+        bpf.Map("action_blocks").Resize(maxFlows + 1);
+    }
+
+    /// <summary>How many flows there are.</summary>
+    public int Count => Volatile.Read(ref _count);
+
+    /// <summary>How many flows were refused for lack of space.</summary>
+    public long Refused => Interlocked.Read(ref _refused);
+
+    /// <summary>How many masks there are.</summary>
+    public int MaskCount
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _masks.Count;
+            }
+        }
+    }
+
+    /// <summary>The masks in the order of search, each with the number of its flows.</summary>
+    public IReadOnlyList<(FlowKey Mask, int Flows)> Masks
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return [.. _masks.Order.Select(mask => (mask.Mask, mask.Flows))];
+            }
+        }
+    }
+
+    /// <summary>Adds a flow; null when there is no space.</summary>
+    public EbpfMegaflow? Put(in FlowKey key, in FlowKey mask, DpActions actions)
+    {
+        lock (_lock)
+        {
+            // Masks first: the list must name the mask before a bucket names the flow.
+            ActionProgram? program = _programs.Acquire(actions);
+            if (program is null)
+            {
+                return Refuse();
+            }
+
+            SearchMask? search = _masks.Acquire(mask);
+            int index = search is null ? -1 : _free.Take();
+            EbpfMegaflow? flow = null;
+            if (search is not null && index >= 0)
+            {
+                flow = new EbpfMegaflow(this, index, search, program);
+                if (!Link(flow, key))
+                {
+                    _free.Return(index);
+                    flow = null;
+                }
+            }
+
+            if (flow is not null)
+            {
+                _count++;
+                return flow;
+            }
+
+            if (search is not null)
+            {
+                ReleaseMask(search);
+            }
+
+            if (_programs.Release(program))
+            {
+                _programs.Free(program); // no flow ever named it
+            }
+
+            return Refuse();
+        }
+    }
+
+    /// <summary>Gives a flow another program; false when there is no space.</summary>
+    public bool Replace(MegaflowHandle handle, DpActions actions)
+    {
+        lock (_lock)
+        {
+            EbpfMegaflow flow = Own(handle);
+            Check(flow);
+            ActionProgram? program = _programs.Acquire(actions);
+            if (program is null)
+            {
+                Interlocked.Increment(ref _refused);
+                return false;
+            }
+
+            ActionProgram old = flow.Program;
+            flow.Program = program;
+            Volatile.Write(ref _flows[flow.Index].Actions, program.First);
+            if (_programs.Release(old))
+            {
+                _grace.Wait();
+                _programs.Free(old);
+            }
+
+            return true;
+        }
+    }
+
+    /// <summary>Removes flows. When it returns, no packet runs their programs and the statistics are final.</summary>
+    public void Remove(ReadOnlySpan<MegaflowHandle> flows, Span<MegaflowStats> final)
+    {
+        if (flows.Length != final.Length)
+        {
+            throw new ArgumentException("as many statistics as flows", nameof(final));
+        }
+
+        lock (_lock)
+        {
+            foreach (MegaflowHandle handle in flows)
+            {
+                Check(Own(handle));
+            }
+
+            List<SearchMask> unused = [];
+            List<ActionProgram> programs = [];
+            foreach (MegaflowHandle handle in flows)
+            {
+                EbpfMegaflow flow = Own(handle);
+                Check(flow); // named twice?
+                flow.IsRemoved = true;
+                Unlink(flow);
+                if (MaskTable.Release(flow.Mask))
+                {
+                    unused.Add(flow.Mask);
+                }
+
+                if (_programs.Release(flow.Program))
+                {
+                    programs.Add(flow.Program);
+                }
+            }
+
+            if (unused.Count > 0)
+            {
+                _masks.Unlist(unused);
+            }
+
+            _grace.Wait();
+            for (int i = 0; i < flows.Length; i++)
+            {
+                EbpfMegaflow flow = Own(flows[i]);
+                flow.Final = final[i] = Sum(flow.Index);
+                Volatile.Write(ref flow.HasFinal, true);
+                _free.Return(flow.Index);
+            }
+
+            unused.ForEach(_masks.Free);
+            programs.ForEach(_programs.Free);
+            _count -= flows.Length;
+        }
+    }
+
+    /// <summary>A flow's statistics. Takes no lock.</summary>
+    public MegaflowStats ReadStats(MegaflowHandle handle)
+    {
+        EbpfMegaflow flow = Own(handle);
+        Check(flow);
+        MegaflowStats now = Sum(flow.Index);
+
+        // If it is just being removed, its number may be another flow's by now; then the final statistics were there before.
+        Interlocked.MemoryBarrier();
+        return Volatile.Read(ref flow.HasFinal) ? flow.Final : now;
+    }
+
+    /// <summary>Brings the masks that were hit most to the front of the search.</summary>
+    public bool SortMasks()
+    {
+        lock (_lock)
+        {
+            return _masks.Sort();
+        }
+    }
+
+    /// <summary>The hash of bpf/lookup.bpf.h.</summary>
+    internal static ulong Hash(ulong seed, SearchMask mask, in FlowKey key)
+    {
+        ulong hash = seed ^ mask.Seed;
+        ReadOnlySpan<ulong> words = key.AsWords(), masks = mask.Mask.AsWords();
+        foreach (int w in mask.Words)
+        {
+            hash = (hash ^ (words[w] & masks[w])) * 0xff51afd7ed558ccd;
+            hash ^= hash >> 32;
+        }
+
+        hash *= 0xc4ceb9fe1a85ec53;
+        return hash ^ (hash >> 32);
+    }
+
+    internal static int BucketsFor(int maxFlows) =>
+        (int)Math.Max(4, BitOperations.RoundUpToPowerOf2((uint)((maxFlows * 1.6 / Abi.BucketSlots) + 1)));
+
+    private EbpfMegaflow? Refuse()
+    {
+        Interlocked.Increment(ref _refused);
+        return null;
+    }
+
+    private EbpfMegaflow Own(MegaflowHandle handle) =>
+        handle is EbpfMegaflow flow && flow.Table == this ? flow : throw new ArgumentException("a flow of another datapath", nameof(handle));
+
+    private static void Check(EbpfMegaflow flow)
+    {
+        if (flow.IsRemoved)
+        {
+            throw new ArgumentException("the flow was removed", nameof(flow));
+        }
+    }
+
+    private void ReleaseMask(SearchMask mask)
+    {
+        if (MaskTable.Release(mask))
+        {
+            _masks.Unlist([mask]);
+            _grace.Wait();
+            _masks.Free(mask);
+        }
+    }
+
+    /// <summary>Writes the flow and refers to it from a bucket; false when both its buckets are full.</summary>
+    private unsafe bool Link(EbpfMegaflow flow, in FlowKey key)
+    {
+        SearchMask mask = flow.Mask;
+        ulong hash = Hash(_hashSeed, mask, key);
+        uint tag = (uint)(hash >> 32) | 1;
+        uint home = (uint)hash & _bucketMask;
+        uint step = (tag * Abi.OtherMultiplier) & _bucketMask;
+        uint other = home ^ (step == 0 ? 1 : step);
+
+        ref FlowEntry entry = ref _flows[flow.Index];
+        entry = default;
+        entry.Mask = (ushort)mask.Number;
+        entry.Actions = flow.Program.First;
+        for (int i = 0; i < mask.Words.Length; i++)
+        {
+            entry.Word[i] = key.AsWords()[mask.Words[i]] & mask.Mask.AsWords()[mask.Words[i]];
+        }
+
+        for (int cpu = 0; cpu < _cpus; cpu++)
+        {
+            _stats[(cpu * _maxFlows) + flow.Index] = default;
+        }
+
+        if (Contains(home, tag, entry) || Contains(other, tag, entry))
+        {
+            _free.Return(flow.Index);
+            MaskTable.Release(mask); // another flow has it too
+            if (_programs.Release(flow.Program))
+            {
+                _programs.Free(flow.Program);
+            }
+
+            throw new ArgumentException("there is a flow with this mask and key already", nameof(key));
+        }
+
+        foreach (uint number in (ReadOnlySpan<uint>)[home, other])
+        {
+            ref FlowBucket bucket = ref _buckets[(int)number];
+            for (int slot = 0; slot < Abi.BucketSlots; slot++)
+            {
+                ref ulong reference = ref Unsafe.As<FlowRef, ulong>(ref bucket.Slot[slot]);
+                if (reference != 0)
+                {
+                    continue;
+                }
+
+                flow.Home = home;
+                flow.Bucket = number;
+                flow.Slot = slot;
+                if (number != home)
+                {
+                    // First the count: a program that finds the home without the flow must know to look further.
+                    Volatile.Write(ref _buckets[(int)home].Overflow, _buckets[(int)home].Overflow + 1);
+                }
+
+                Volatile.Write(ref reference, ((ulong)flow.Index << 32) | tag);
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private void Unlink(EbpfMegaflow flow)
+    {
+        Volatile.Write(ref Unsafe.As<FlowRef, ulong>(ref _buckets[(int)flow.Bucket].Slot[flow.Slot]), 0);
+        if (flow.Bucket != flow.Home)
+        {
+            Volatile.Write(ref _buckets[(int)flow.Home].Overflow, _buckets[(int)flow.Home].Overflow - 1);
+        }
+    }
+
+    private unsafe bool Contains(uint bucket, uint tag, in FlowEntry entry)
+    {
+        for (int slot = 0; slot < Abi.BucketSlots; slot++)
+        {
+            FlowRef reference = _buckets[(int)bucket].Slot[slot];
+            if (reference.Tag != tag)
+            {
+                continue;
+            }
+
+            ref FlowEntry there = ref _flows[(int)reference.Flow];
+            bool same = there.Mask == entry.Mask;
+            for (int i = 0; i < Abi.KeyWords && same; i++)
+            {
+                same = there.Word[i] == entry.Word[i];
+            }
+
+            if (same)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private MegaflowStats Sum(int index)
+    {
+        ulong packets = 0, bytes = 0, used = 0;
+        uint flags = 0;
+        for (int cpu = 0; cpu < _cpus; cpu++)
+        {
+            ref FlowStats stats = ref _stats[(cpu * _maxFlows) + index];
+            packets += Volatile.Read(ref stats.Packets);
+            bytes += Volatile.Read(ref stats.Bytes);
+            used = Math.Max(used, Volatile.Read(ref stats.UsedNs));
+            flags |= Volatile.Read(ref stats.TcpFlags);
+        }
+
+        return new MegaflowStats(packets, bytes, used, (ushort)flags);
+    }
+}
+
+/// <summary>A flow in the kernel's table.</summary>
+internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, ActionProgram program) : MegaflowHandle
+{
+    /// <summary>Whether <see cref="Final"/> is set; then the number may belong to another flow.</summary>
+    internal bool HasFinal;
+
+    public FlowTable Table { get; } = table;
+
+    /// <summary>Index in map <c>flows</c>.</summary>
+    public int Index { get; } = index;
+
+    public SearchMask Mask { get; } = mask;
+
+    public ActionProgram Program { get; set; } = program;
+
+    /// <summary>Home bucket.</summary>
+    public uint Home { get; set; }
+
+    /// <summary>Bucket that it is in.</summary>
+    public uint Bucket { get; set; }
+
+    /// <summary>Slot of that bucket.</summary>
+    public int Slot { get; set; }
+
+    /// <summary>Whether <see cref="FlowTable.Remove"/> took it.</summary>
+    public bool IsRemoved { get; set; }
+
+    /// <summary>Statistics at its end.</summary>
+    public MegaflowStats Final { get; set; }
+}

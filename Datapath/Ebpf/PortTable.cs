@@ -1,0 +1,100 @@
+using OvsBridge.Datapath.Interop;
+using OvsBridge.OpenFlow.Actions;
+
+namespace OvsBridge.Datapath.Ebpf;
+
+/// <summary>
+/// The ports, here and in the maps <c>in_ports</c> and <c>out_ports</c>. The datapath's lock serialises changes; <see
+/// cref="Find"/> and <see cref="All"/> may be called by anyone.
+/// </summary>
+internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPort> outgoing)
+{
+    private volatile SortedDictionary<uint, DpPort> _ports = [];
+
+    /// <summary>The ports in order of number, as they are now.</summary>
+    public IReadOnlyList<DpPort> All => [.. _ports.Values];
+
+    /// <summary>A port, or null.</summary>
+    public DpPort? Find(uint number) => _ports.GetValueOrDefault(number);
+
+    /// <summary>Throws if the port can't be added.</summary>
+    public void Check(DpPort port)
+    {
+        if (port.Number is (0 or > OfPorts.HighestOrdinary) and not OfPorts.DatapathLocal)
+        {
+            throw new ArgumentException(
+                $"port number {port.Number} is not in 1 to {OfPorts.HighestOrdinary}, nor {OfPorts.DatapathLocal} (LOCAL)", nameof(port));
+        }
+
+        if (port.IfIndex <= 0)
+        {
+            throw new ArgumentException($"{port.Name} has interface index {port.IfIndex}", nameof(port));
+        }
+
+        if (_ports.Values.FirstOrDefault(p => p.Number == port.Number || p.Name == port.Name || p.IfIndex == port.IfIndex) is { } other)
+        {
+            throw new ArgumentException(
+                $"port {port.Number} ({port.Name}, interface {port.IfIndex}) collides with port {other.Number} ({other.Name}, interface {other.IfIndex})",
+                nameof(port));
+        }
+
+        if (FreeSlot(port.IfIndex) < 0)
+        {
+            throw new DatapathException($"no room for interface {port.Name} in the port table: too many ports");
+        }
+    }
+
+    /// <summary>Adds a checked port: from now on programs take packets from its interface, and send to it.</summary>
+    public void Add(DpPort port)
+    {
+        int slot = FreeSlot(port.IfIndex);
+        Change(ports => ports.Add(port.Number, port));
+        outgoing[(int)port.Number] = new OutPort { IfIndex = port.IfIndex, Flags = Flags(port.Flags) };
+        incoming[slot].Port = port.Number;
+        incoming[slot].Flags = Flags(port.Flags);
+        Volatile.Write(ref incoming[slot].IfIndex, port.IfIndex); // last: this makes the slot valid
+    }
+
+    /// <summary>Removes a port; the slots are reused after a grace period, which the caller waits for.</summary>
+    public void Remove(DpPort port)
+    {
+        Volatile.Write(ref incoming[Slot(port.IfIndex)].IfIndex, 0);
+        Volatile.Write(ref outgoing[(int)port.Number].Flags, 0);
+        Change(ports => ports.Remove(port.Number));
+    }
+
+    /// <summary>Changes what a port lets through.</summary>
+    public void SetFlags(DpPort port, DpPortFlags flags)
+    {
+        Volatile.Write(ref incoming[Slot(port.IfIndex)].Flags, Flags(flags));
+        Volatile.Write(ref outgoing[(int)port.Number].Flags, Flags(flags));
+        Change(ports => ports[port.Number] = port with { Flags = flags });
+    }
+
+    private static uint Flags(DpPortFlags flags) => Abi.PortUp | (uint)flags;
+
+    private void Change(Action<SortedDictionary<uint, DpPort>> change)
+    {
+        SortedDictionary<uint, DpPort> next = new(_ports);
+        change(next);
+        _ports = next;
+    }
+
+    private int FreeSlot(int ifIndex) => Slot(ifIndex, 0);
+
+    private int Slot(int ifIndex) => Slot(ifIndex, ifIndex);
+
+    private int Slot(int ifIndex, int holds)
+    {
+        for (int i = 0; i < Abi.InPortProbes; i++)
+        {
+            int slot = (ifIndex + i) & (Abi.InPortSlots - 1);
+            if (incoming[slot].IfIndex == holds)
+            {
+                return slot;
+            }
+        }
+
+        return -1;
+    }
+}

@@ -1,0 +1,194 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using OvsBridge.OpenFlow.Fields;
+
+namespace OvsBridge.Datapath.Interop;
+
+// Mirrors of bpf/abi.h, which describes them; payloads of actions are in AbiActions.cs. AbiTests compares them with the BTF of
+// the built object.
+#pragma warning disable CS0649 // fields that only the kernel writes
+
+/// <summary>Limits of bpf/abi.h.</summary>
+internal static class Abi
+{
+    public const uint Version = 1; // OVSB_ABI_VERSION
+    public const int KeyWords = 24; // OVSB_KEY_WORDS
+    public const int MaxMasks = 256; // OVSB_MAX_MASKS
+    public const int MaskLists = 4; // OVSB_MASK_LISTS
+    public const int MaxPorts = 65536; // OVSB_MAX_PORTS
+    public const int InPortSlots = 4096; // OVSB_IN_PORT_SLOTS
+    public const int InPortProbes = 16; // OVSB_IN_PORT_PROBES
+    public const int BucketSlots = 7; // OVSB_BUCKET_SLOTS
+    public const int ActionData = 112; // OVSB_ACTION_DATA
+    public const int MaxActions = 64; // OVSB_MAX_ACTIONS
+    public const uint PortUp = 0x01; // OVSB_PORT_UP
+    public const uint PortPeer = 0x08; // OVSB_PORT_PEER
+    public const uint OtherMultiplier = 0x9e3779b1; // OVSB_OTHER_MULT
+    public const uint UpcallVlan = 0x01; // OVSB_UPCALL_VLAN
+}
+
+/// <summary><c>struct in_port</c>.</summary>
+[BpfStruct("in_port")]
+internal struct InPort
+{
+    public int IfIndex;
+    public uint Port;
+    public uint Flags;
+    public uint Pad;
+}
+
+/// <summary><c>struct out_port</c>.</summary>
+[BpfStruct("out_port")]
+internal struct OutPort
+{
+    public int IfIndex;
+    public uint Flags;
+}
+
+/// <summary><c>struct mask_entry</c>.</summary>
+[BpfStruct("mask_entry")]
+internal unsafe struct MaskEntry
+{
+    public uint NWords;
+    public uint Seed;
+    public fixed byte Word[Abi.KeyWords];
+    public fixed ulong Mask[Abi.KeyWords];
+    public fixed ulong Pad[4];
+}
+
+/// <summary><c>struct mask_list</c>.</summary>
+[BpfStruct("mask_list")]
+internal unsafe struct MaskList
+{
+    public uint Count;
+    public uint Pad;
+    public fixed ushort Mask[Abi.MaxMasks];
+}
+
+/// <summary><c>struct table_head</c>.</summary>
+[BpfStruct("table_head")]
+internal unsafe struct TableHead
+{
+    public uint ActiveList;
+    public uint BucketMask;
+    public ulong HashSeed;
+    public uint MaxFlows;
+    public uint NCpus;
+    public fixed ulong Pad[5];
+}
+
+/// <summary><c>struct flow_ref</c>; read and written as one word.</summary>
+[BpfStruct("flow_ref")]
+internal struct FlowRef
+{
+    public uint Tag;
+    public uint Flow;
+}
+
+/// <summary><c>struct flow_bucket</c>.</summary>
+[BpfStruct("flow_bucket")]
+internal struct FlowBucket
+{
+    public uint Overflow;
+    public uint Pad;
+    public FlowRefs Slot;
+}
+
+/// <summary>The references of a bucket.</summary>
+[InlineArray(Abi.BucketSlots)]
+internal struct FlowRefs
+{
+    private FlowRef _first;
+}
+
+/// <summary><c>struct flow_entry</c>.</summary>
+[BpfStruct("flow_entry")]
+internal unsafe struct FlowEntry
+{
+    public ushort Mask;
+    public ushort Flags;
+    public uint Actions;
+    public ulong Ufid;
+    public fixed ulong Word[Abi.KeyWords];
+    public fixed ulong Pad[6];
+}
+
+/// <summary><c>struct flow_stats</c>.</summary>
+[BpfStruct("flow_stats")]
+internal struct FlowStats
+{
+    public ulong Packets;
+    public ulong Bytes;
+    public ulong UsedNs;
+    public uint TcpFlags;
+    public uint Pad;
+}
+
+/// <summary><c>struct action_block</c>.</summary>
+[BpfStruct("action_block")]
+internal unsafe struct ActionBlock
+{
+    public uint Next;
+    public ushort Len;
+    public ushort Pad0;
+    public ulong Pad1;
+    public fixed byte Data[Abi.ActionData];
+}
+
+/// <summary><c>struct dp_action</c>.</summary>
+[BpfStruct("dp_action")]
+internal struct DpActionHeader
+{
+    public ushort Type;
+    public ushort Len;
+    public uint Arg;
+}
+
+/// <summary><c>struct upcall</c> without the key.</summary>
+[BpfStruct("upcall")]
+internal struct UpcallRecord
+{
+    public uint Reason;
+    public uint Flags;
+    public uint Len;
+    public uint CapLen;
+    public int IfIndex;
+    public uint GsoSize;
+    public Be16 VlanTpid;
+    public Be16 VlanTci;
+    public uint GsoSegs;
+    public ulong Cookie;
+    public PackedKey Key;
+}
+
+/// <summary><c>struct flow_key</c> as plain words; its fields are those of <see cref="FlowKey"/>.</summary>
+[InlineArray(Abi.KeyWords)]
+internal struct PackedKey
+{
+    private ulong _first;
+}
+
+/// <summary><c>struct upcall_reader</c>.</summary>
+[BpfStruct("upcall_reader")]
+internal struct UpcallReaderState
+{
+    public uint Asleep;
+    public uint Pad;
+}
+
+/// <summary><c>struct dp_stats</c>.</summary>
+[BpfStruct("dp_stats")]
+internal unsafe struct DpStats
+{
+    public ulong Rx;
+    public ulong RxBytes;
+    public ulong Hit;
+    public ulong Miss;
+    public ulong Upcalls;
+    public ulong Lost;
+    public ulong MasksTried;
+    public ulong Tx;
+    public ulong Recirc;
+    public ulong Running;
+    public fixed ulong Pad[6];
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * dp_tc.bpf.c - the datapath at tc ingress of every port: parse, look up, run the megaflow's program.
+ *
+ * Whatever comes in ends in an output, an upcall or a counted drop; nothing goes on to the host's own stack.
+ * docs/datapath-abi.md has the design.
+ */
+#include <linux/bpf.h>
+#include <linux/pkt_cls.h>
+#include <bpf/bpf_helpers.h>
+
+#include "abi.h"
+#include "maps.bpf.h"
+#include "drop.bpf.h"
+#include "parse.bpf.h"
+#include "lookup.bpf.h"
+#include "upcall.bpf.h"
+#include "actions.bpf.h"
+
+/* Checked by user space when it loads the object. */
+const volatile __u32 abi_version = OVSB_ABI_VERSION;
+/* Set by user space: loads and stores may be reordered more than on x86, so leaving needs a barrier too. */
+const volatile __u32 weak_memory = 0;
+
+/*
+ * Names what programs use by value only, or as locals, so that the object's BTF has it and AbiTests can compare.
+ * Nobody reads it.
+ */
+struct abi_types {
+	union {
+		struct dp_userspace userspace;
+		struct dp_set_mpls set_mpls;
+		struct dp_push_mpls push_mpls;
+		struct dp_push_pbb push_pbb;
+		struct dp_set_tunnel set_tunnel;
+		enum dp_action_type action;
+		enum upcall_reason reason;
+		enum drop_reason drop;
+	} u;
+};
+
+const volatile struct abi_types abi_types = {};
+
+static __always_inline const struct in_port *find_in_port(__u32 ifindex)
+{
+	for (__u32 i = 0; i < OVSB_IN_PORT_PROBES; i++) {
+		__u32 slot = (ifindex + i) & (OVSB_IN_PORT_SLOTS - 1);
+		const struct in_port *port = bpf_map_lookup_elem(&in_ports, &slot);
+
+		if (port && port->ifindex == ifindex)
+			return port;
+	}
+	return NULL;
+}
+
+static __always_inline void count_flow(struct scratch *s, __u32 flow)
+{
+	__u32 zero = 0, index;
+	const struct table_head *head = bpf_map_lookup_elem(&table_head, &zero);
+	struct flow_stats *stats;
+
+	if (!head)
+		return;
+	index = s->cpu * head->max_flows + flow;
+	stats = bpf_map_lookup_elem(&flow_stats, &index);
+	if (!stats)
+		return;
+	stats->packets++;
+	stats->bytes += s->len;
+	stats->used_ns = bpf_ktime_get_coarse_ns();
+	if (s->up.key.tcp_flags)
+		stats->tcp_flags |= bpf_ntohs(s->up.key.tcp_flags);
+}
+
+static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
+{
+	const struct in_port *port = find_in_port(skb->ifindex);
+	const struct flow_entry *flow;
+	__u32 number, index;
+	int status;
+
+	s->len = skb->len + (skb->vlan_present ? 4 : 0);
+	stats->rx++;
+	stats->rx_bytes += s->len;
+	if (!port)
+		return drop(s->cpu, DROP_BAD_PORT);
+	if (port->flags & OVSB_PORT_NO_RECV)
+		return drop(s->cpu, DROP_PORT_NO_RECV);
+	number = port->port;
+
+	status = parse(skb, &s->up.key, &s->at);
+	if (status != PARSE_OK)
+		return drop(s->cpu, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
+	s->up.key.in_port = number;
+
+	index = lookup_flow(&s->up.key, s->cpu);
+	if (index == NO_FLOW) {
+		stats->miss++;
+		upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
+		return TC_ACT_SHOT;
+	}
+	stats->hit++;
+	count_flow(s, index);
+	flow = bpf_map_lookup_elem(&flows, &index);
+	if (!flow)
+		return drop(s->cpu, DROP_TABLE_BROKEN);
+	/* one load: the program may be replaced meanwhile */
+	return run_program(skb, s, *(const volatile __u32 *)&flow->actions);
+}
+
+SEC("tc")
+int dp_tc_ingress(struct __sk_buff *skb)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct dp_stats *stats = bpf_map_lookup_elem(&dp_stats, &cpu);
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	__u64 turn;
+	int verdict;
+
+	if (!stats || !s)
+		return TC_ACT_SHOT;
+	/* A full barrier: user space sees this before the program reads any of the table (grace periods). */
+	turn = __sync_fetch_and_add(&stats->running, 1);
+	if (turn & 1) {
+		/* On this CPU a run is not over yet (a device that delivers at once; PREEMPT_RT): scratch is taken. */
+		__sync_fetch_and_add(&stats->running, -1);
+		return drop(cpu, DROP_NESTED);
+	}
+	s->cpu = cpu;
+	verdict = forward(skb, s, stats);
+
+	if (weak_memory)
+		__sync_fetch_and_add(&stats->running, 1);
+	else
+		*(volatile __u64 *)&stats->running = turn + 2;
+	return verdict;
+}
+
+/* Of the two licences the one that the kernel asks for. */
+char LICENSE[] SEC("license") = "GPL";

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * lookup.bpf.h - finds the megaflow of a key: one hash lookup for each mask, in the order of the mask list.
+ *
+ * Only the words that a mask uses are hashed and compared.  User space computes the same hash
+ * (Datapath/Ebpf/FlowTable.cs).
+ */
+#ifndef OVSB_LOOKUP_H
+#define OVSB_LOOKUP_H
+
+#include "maps.bpf.h"
+
+#define NO_FLOW 0xffffffffu
+
+static __always_inline __u64 hash_word(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0xff51afd7ed558ccdULL;
+	return hash ^ (hash >> 32);
+}
+
+/* One more round, so that the last word's high bits reach the low ones, which choose the bucket. */
+static __always_inline __u64 hash_finish(__u64 hash)
+{
+	hash *= 0xc4ceb9fe1a85ec53ULL;
+	return hash ^ (hash >> 32);
+}
+
+/*
+ * The number of words, read anew wherever a loop goes by it: the loop's exits tell the verifier what the number was,
+ * and it would go through what follows once for each number.
+ */
+static __always_inline __u32 word_count(const struct mask_entry *mask)
+{
+	return *(const volatile __u32 *)&mask->n_words;
+}
+
+static __always_inline int flow_equals(const struct flow_entry *flow, const struct mask_entry *mask,
+				       const struct flow_key *key)
+{
+	const __u64 *words = (const __u64 *)key;
+	__u32 n = word_count(mask);
+
+	for (__u32 i = 0; i < OVSB_KEY_WORDS; i++) {
+		__u32 w;
+
+		if (i >= n)
+			break;
+		w = mask->word[i];
+		if (w >= OVSB_KEY_WORDS || flow->word[i] != (words[w] & mask->mask[i]))
+			return 0;
+	}
+	return 1;
+}
+
+/* The flow with this mask in one bucket, or NO_FLOW. */
+static __always_inline __u32 search_bucket(const struct flow_bucket *bucket, __u32 tag, __u32 number,
+					   const struct mask_entry *mask, const struct flow_key *key)
+{
+	for (int i = 0; i < OVSB_BUCKET_SLOTS; i++) {
+		/* one load: never half of the old reference and half of the new */
+		__u64 ref = *(const volatile __u64 *)&bucket->slot[i];
+		__u32 index = ref >> 32;
+		const struct flow_entry *flow;
+
+		if ((__u32)ref != tag)
+			continue;
+		flow = bpf_map_lookup_elem(&flows, &index);
+		if (flow && flow->mask == number && flow_equals(flow, mask, key))
+			return index;
+	}
+	return NO_FLOW;
+}
+
+/* A global function: the verifier checks it once, not 256 times. */
+__noinline __u32 lookup_mask(const struct flow_key *key, __u32 number, __u64 hash, __u32 bucket_mask)
+{
+	const struct mask_entry *mask = bpf_map_lookup_elem(&masks, &number);
+	const __u64 *words = (const __u64 *)key;
+	const struct flow_bucket *bucket;
+	__u32 n, tag, home, other, found;
+
+	if (!key || !mask)
+		return NO_FLOW;
+	n = word_count(mask);
+	hash ^= mask->seed;
+	for (__u32 i = 0; i < OVSB_KEY_WORDS; i++) {
+		__u32 w;
+
+		if (i >= n)
+			break;
+		w = mask->word[i];
+		if (w >= OVSB_KEY_WORDS)
+			return NO_FLOW;
+		hash = hash_word(hash, words[w] & mask->mask[i]);
+	}
+	hash = hash_finish(hash);
+	tag = (hash >> 32) | 1;
+	home = hash & bucket_mask;
+
+	bucket = bpf_map_lookup_elem(&buckets, &home);
+	if (!bucket)
+		return NO_FLOW;
+	found = search_bucket(bucket, tag, number, mask, key);
+	if (found != NO_FLOW || !bucket->overflow)
+		return found;
+
+	other = (tag * OVSB_OTHER_MULT) & bucket_mask;
+	other = home ^ (other ? other : 1);
+	bucket = bpf_map_lookup_elem(&buckets, &other);
+	if (!bucket)
+		return NO_FLOW;
+	return search_bucket(bucket, tag, number, mask, key);
+}
+
+/* The number of the megaflow that the key belongs to, or NO_FLOW. */
+__noinline __u32 lookup_flow(const struct flow_key *key, __u32 cpu)
+{
+	__u32 zero = 0, tried = 0, found = NO_FLOW, active, bucket_mask;
+	const struct table_head *head = bpf_map_lookup_elem(&table_head, &zero);
+	struct dp_stats *stats = bpf_map_lookup_elem(&dp_stats, &cpu);
+	const struct mask_list *list;
+	__u64 seed;
+
+	if (!key || !head || !stats)
+		return NO_FLOW;
+	active = head->active_list;
+	seed = head->hash_seed;
+	bucket_mask = head->bucket_mask;
+	list = bpf_map_lookup_elem(&mask_lists, &active);
+	if (!list)
+		return NO_FLOW;
+
+	for (__u32 i = 0; i < OVSB_MAX_MASKS; i++) {
+		__u32 number;
+
+		if (i >= list->count)
+			break;
+		number = list->mask[i];
+		tried++;
+		found = lookup_mask(key, number, seed, bucket_mask);
+		if (found != NO_FLOW) {
+			__u32 index = cpu * OVSB_MAX_MASKS + number;
+			__u64 *hits = bpf_map_lookup_elem(&mask_hits, &index);
+
+			if (hits)
+				(*hits)++;
+			break;
+		}
+	}
+	stats->masks_tried += tried;
+	return found;
+}
+
+#endif /* OVSB_LOOKUP_H */

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR Apache-2.0) */
+/*
+ * upcall.bpf.h - hands a copy of the packet, with its key, to user space.
+ *
+ * Waking the reader costs ten times what the record costs, so it is woken only when it sleeps: two perf events share
+ * a ring, and only the first of them wakes.  The reader says in map upcall_reader that it goes to sleep, then looks
+ * at the rings once more.  The program looks whether it sleeps, writes, and looks again: if it went to sleep
+ * meanwhile, an empty record wakes it.
+ */
+#ifndef OVSB_UPCALL_H
+#define OVSB_UPCALL_H
+
+#include "drop.bpf.h"
+#include "maps.bpf.h"
+
+__noinline int upcall(struct __sk_buff *skb, struct scratch *s, __u32 reason, __u64 cookie, __u32 max_len)
+{
+	__u32 zero = 0, cap, index;
+	struct upcall_reader *reader;
+	struct dp_stats *stats;
+	struct table_head *head;
+
+	if (!s)
+		return 0;
+	s->handled = 1;
+	cap = skb->len;
+	if (cap > max_len)
+		cap = max_len;
+	if (cap > OVSB_UPCALL_MAX)
+		cap = OVSB_UPCALL_MAX;
+
+	s->up.reason = reason;
+	s->up.flags = 0;
+	s->up.len = skb->len;
+	s->up.cap_len = cap;
+	s->up.ifindex = skb->ifindex;
+	s->up.gso_size = skb->gso_size;
+	s->up.gso_segs = skb->gso_segs;
+	s->up.vlan_tpid = 0;
+	s->up.vlan_tci = 0;
+	s->up.cookie = cookie;
+	if (skb->vlan_present) {
+		s->up.flags = OVSB_UPCALL_VLAN;
+		s->up.vlan_tpid = (__be16)skb->vlan_proto;
+		s->up.vlan_tci = bpf_htons(skb->vlan_tci);
+	}
+
+	reader = bpf_map_lookup_elem(&upcall_reader, &zero);
+	head = bpf_map_lookup_elem(&table_head, &zero);
+	stats = bpf_map_lookup_elem(&dp_stats, &s->cpu);
+	if (!reader || !head || !stats)
+		return 0;
+	index = s->cpu;
+	if (!*(const volatile __u32 *)&reader->asleep)
+		index += head->n_cpus;
+	if (bpf_perf_event_output(skb, &upcalls, index | (__u64)cap << 32, &s->up, sizeof(s->up))) {
+		stats->lost++;
+		drop(s->cpu, DROP_UPCALL_LOST);
+		return 0;
+	}
+	/* a full barrier between the record and the second look */
+	__sync_fetch_and_add(&stats->upcalls, 1);
+	if (index != s->cpu && *(const volatile __u32 *)&reader->asleep)
+		bpf_perf_event_output(skb, &upcalls, s->cpu, &s->up, sizeof(__u64));
+	return 0;
+}
+
+#endif /* OVSB_UPCALL_H */
