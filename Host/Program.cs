@@ -1,14 +1,71 @@
+using OvsBridge.Host.Options;
+
 namespace OvsBridge.Host;
 
+/// <summary>The <c>ovsbridge</c> program. Called by the name of one of Open vSwitch's tools, it behaves as that tool.</summary>
 internal static class Program
 {
-    private const int BadUsage = 2;
+    private const int Failed = 1, BadUsage = 2;
 
-    private static int Main(string[] args)
+    private static async Task<int> Main(string[] arguments)
     {
-        Console.Error.WriteLine(args.Length == 0
-            ? "ovsbridge: a command is needed: run, ofctl, appctl"
-            : $"ovsbridge: unknown command '{args[0]}'");
-        return BadUsage;
+        // Environment knows only the assembly, not the link that we were called by.
+        string name = Path.GetFileName(File.ReadAllText("/proc/self/cmdline").Split('\0')[0]);
+        try
+        {
+            switch (name)
+            {
+                case "ovs-appctl":
+                    return AppctlCommand.Run(name, arguments);
+                case "ovs-ofctl":
+                    return Ofctl(name);
+            }
+
+            switch (arguments)
+            {
+                case []:
+                    throw new UsageException("a command is needed: run, ofctl, appctl, version (see 'ovsbridge --help')");
+                case ["run", ..]:
+                    return await RunCommand.RunAsync(arguments[1..]);
+                case ["appctl", ..]:
+                    return AppctlCommand.Run("ovsbridge appctl", arguments.AsSpan(1));
+                case ["ofctl", ..]:
+                    return Ofctl("ovsbridge ofctl");
+                case ["version" or "--version" or "-V"]:
+                    Console.WriteLine($"ovsbridge ({VersionText.Product}) {VersionText.Version}");
+                    return 0;
+                case ["help" or "--help" or "-h", ..]:
+                    PrintHelp();
+                    return 0;
+                default:
+                    throw new UsageException($"unknown command '{arguments[0]}' (see 'ovsbridge --help')");
+            }
+        }
+        catch (UsageException exception)
+        {
+            await Console.Error.WriteLineAsync($"ovsbridge: {exception.Message}");
+            return BadUsage;
+        }
+        catch (Exception exception)
+        {
+            await Console.Error.WriteLineAsync($"ovsbridge: {exception}");
+            return Failed;
+        }
     }
+
+    private static int Ofctl(string program)
+    {
+        Console.Error.WriteLine($"{program}: not there yet; Open vSwitch's own 'ovs-ofctl -O OpenFlow13' works on the bridge's .mgmt socket");
+        return Failed;
+    }
+
+    private static void PrintHelp() => Console.WriteLine(
+        """
+        ovsbridge: an OpenFlow 1.3 switch whose data plane is eBPF
+        usage: ovsbridge COMMAND [ARG]...
+          run        the switch, in the foreground (see 'ovsbridge run --help')
+          appctl     ask a running switch, as ovs-appctl does (see 'ovsbridge appctl --help')
+          ofctl      manage flows, as ovs-ofctl does (not there yet)
+          version    the version
+        """);
 }

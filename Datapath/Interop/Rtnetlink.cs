@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace OvsBridge.Datapath.Interop;
 
-/// <summary>linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/ethtool.h: what Links/ uses of them.</summary>
+/// <summary>linux/netlink.h, linux/rtnetlink.h, linux/if_link.h, linux/ethtool.h, linux/if_packet.h: what Links/ uses of them.</summary>
 internal static unsafe partial class Rtnetlink
 {
     internal const ushort NlmError = 2, NlmDone = 3, NewLink = 16, DelLink = 17, GetLink = 18, SetLink = 19; // NLMSG_*, RTM_*
@@ -16,6 +16,8 @@ internal static unsafe partial class Rtnetlink
     internal const int SoReceiveBufferForce = 33; // SO_RCVBUFFORCE
     internal const nuint IoctlEthtool = 0x8946; // SIOCETHTOOL
     internal const uint EthtoolGetSettings = 1; // ETHTOOL_GSET
+    internal const int PacketAddMembership = 1, PacketDropMembership = 2; // PACKET_ADD_MEMBERSHIP, PACKET_DROP_MEMBERSHIP
+    internal const ushort PacketPromiscuous = 1; // PACKET_MR_PROMISC
 
     /// <summary>struct nlmsghdr.</summary>
     [StructLayout(LayoutKind.Sequential)]
@@ -88,6 +90,19 @@ internal static unsafe partial class Rtnetlink
         private readonly ulong _rest0;
         private readonly ulong _rest1;
     }
+
+    /// <summary>struct packet_mreq.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct PacketMembership
+    {
+        public int IfIndex;
+        public ushort Type;
+        public ushort AddressLength;
+        public ulong Address;
+    }
+
+    [LibraryImport("libc", EntryPoint = "setsockopt", SetLastError = true)]
+    internal static partial int SetSocketOption(int fd, int level, int name, in PacketMembership value, uint length);
 
     [LibraryImport("libc", EntryPoint = "bind", SetLastError = true)]
     internal static partial int Bind(int fd, in SocketAddress address, uint length);

@@ -1,0 +1,52 @@
+using OvsBridge.Datapath;
+using OvsBridge.Host.Options;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Messages.Multipart;
+using OvsBridge.Translator.Switch;
+using OvsBridge.Translator.Tables;
+
+namespace OvsBridge.Host;
+
+/// <summary>Ports without interfaces, for <c>--datapath memory</c>: always there, up as long as OpenFlow does not say otherwise.</summary>
+internal sealed class MemoryPorts(IReadOnlyList<PortOption> ports, IDatapath datapath, TimeProvider time) : IPorts
+{
+    private OfSwitch? _switch;
+
+    /// <inheritdoc/>
+    public void Start(OfSwitch @switch)
+    {
+        _switch = @switch;
+        int ifIndex = 1;
+        foreach (PortOption option in ports)
+        {
+            uint number = option.Number == OfPorts.Local ? OfPorts.DatapathLocal : option.Number;
+            datapath.AddPort(new DpPort(number, option.Interface, ifIndex));
+            PortDescription description = new() { PortNo = option.Number, Name = option.Interface, HwAddr = 0x0200_0000_0000UL | number };
+            @switch.PortAdded(new SwitchPort(description, number, ifIndex++, time.GetTimestamp()));
+        }
+    }
+
+    /// <inheritdoc/>
+    public void SetUp(SwitchPort port, bool up)
+    {
+        PortDescription description = port.Description with
+        {
+            Config = up ? port.Description.Config & ~PortConfig.PortDown : port.Description.Config | PortConfig.PortDown,
+            State = up ? PortState.None : PortState.LinkDown,
+        };
+        // As with real interfaces, the change comes back as an event, not before the call returns.
+        ThreadPool.QueueUserWorkItem(_ => _switch!.PortChanged(port with { Description = description }));
+    }
+
+    /// <inheritdoc/>
+    public void SetFlags(SwitchPort port, DpPortFlags flags) => datapath.SetPortFlags(port.DatapathPort, flags);
+
+    /// <inheritdoc/>
+    public IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports) => [.. ports.Select(_ => new PortStatsEntry())];
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+    }
+}

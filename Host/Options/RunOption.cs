@@ -1,0 +1,34 @@
+namespace OvsBridge.Host.Options;
+
+/// <summary>One option of <c>ovsbridge run</c>; the command line and the configuration file share the list.</summary>
+/// <param name="Key">Name, without dashes.</param>
+/// <param name="Value">What stands for the value in the help.</param>
+/// <param name="Help">One line.</param>
+/// <param name="Repeatable">Whether further ones add to the first instead of replacing it.</param>
+internal sealed record RunOption(string Key, string Value, string Help, bool Repeatable = false)
+{
+    /// <summary>All options, in the order of the help.</summary>
+    public static IReadOnlyList<RunOption> All { get; } =
+    [
+        new("bridge", "NAME", "name of the bridge (default br0)"),
+        new("dpid", "HEX", "datapath id (default: MAC of the lowest port; without ports, made from the name)"),
+        new("port", "IFACE[=OFPORT]", "an interface to forward on; OFPORT: 1 to 65279, or LOCAL", Repeatable: true),
+        new("controller", "TARGET", "connect to a controller: tcp:HOST[:PORT] ssl:HOST[:PORT] unix:FILE", Repeatable: true),
+        new("listen", "TARGET", "listen for OpenFlow: ptcp:[PORT][:HOST] pssl:[PORT][:HOST] punix:FILE", Repeatable: true),
+        new("fail-mode", "MODE", "standalone (default): learn MACs while no controller is there; secure: only flows forward"),
+        new("rundir", "DIR", "sockets and pid file (default $OVS_RUNDIR, else /var/run/openvswitch)"),
+        new("datapath", "KIND", "tc (default), xdp, or memory (no kernel: control plane only)"),
+        new("desc", "KEY=TEXT,...", "what DESC answers: mfr, hw, sw, serial, dp; or 'ovs': as Open vSwitch, for ONOS", Repeatable: true),
+        new("inactivity-probe", "SECONDS", "silence before a controller is asked for an echo (default 5; 0: never)"),
+        new("max-backoff", "SECONDS", "longest wait between attempts to connect (default 8)"),
+        new("flow-limit", "COUNT", "most megaflows in the datapath (default 200000)"),
+        new("private-key", "FILE", "our key, PEM (for ssl: and pssl:)"),
+        new("certificate", "FILE", "our certificate, PEM"),
+        new("ca-cert", "FILE", "certificates of who may sign the peer's, PEM"),
+        new("log-level", "LEVEL", "off, err, warn, info (default) or dbg"),
+        new("config", "FILE", "the same keys from a file: lines of 'key = value', '#' begins a comment"),
+    ];
+
+    /// <summary>The option of a name, or null.</summary>
+    public static RunOption? Find(string key) => All.FirstOrDefault(option => option.Key == key);
+}

@@ -1,0 +1,278 @@
+using System.Globalization;
+using System.Text;
+using OvsBridge.Host.Logging;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Endpoint;
+using OvsBridge.OpenFlow.Messages.Multipart;
+using OvsBridge.Translator.Switch;
+
+namespace OvsBridge.Host.Options;
+
+/// <summary>Which datapath forwards.</summary>
+internal enum DatapathKind
+{
+    /// <summary>eBPF at tc ingress.</summary>
+    Tc,
+
+    /// <summary>None: the control plane alone, without a kernel's help.</summary>
+    Memory,
+}
+
+/// <summary>An interface to forward on.</summary>
+/// <param name="Interface">Its name.</param>
+/// <param name="Number">OpenFlow port number.</param>
+internal sealed record PortOption(string Interface, uint Number);
+
+/// <summary>The options of <c>ovsbridge run</c>, checked as far as they can be by themselves.</summary>
+internal sealed record SwitchOptions
+{
+    /// <summary>Name of the bridge.</summary>
+    public required string Bridge { get; init; }
+
+    /// <summary>Datapath id; null: from the lowest port's MAC.</summary>
+    public ulong? DatapathId { get; init; }
+
+    /// <summary>Ports, in order of number.</summary>
+    public required IReadOnlyList<PortOption> Ports { get; init; }
+
+    /// <summary>Controllers to connect to.</summary>
+    public required IReadOnlyList<Target> Controllers { get; init; }
+
+    /// <summary>Where to listen.</summary>
+    public required IReadOnlyList<Target> Listens { get; init; }
+
+    /// <summary>What to do while no controller is there.</summary>
+    public FailMode FailMode { get; init; }
+
+    /// <summary>Directory of sockets and pid file.</summary>
+    public required string RunDirectory { get; init; }
+
+    /// <summary>Which datapath forwards.</summary>
+    public DatapathKind Datapath { get; init; }
+
+    /// <summary>The answer to OFPMP_DESC.</summary>
+    public required DescAnswer Description { get; init; }
+
+    /// <summary>Silence before a peer is asked; zero: never.</summary>
+    public TimeSpan InactivityProbe { get; init; }
+
+    /// <summary>Longest wait between attempts to connect.</summary>
+    public TimeSpan MaxBackoff { get; init; }
+
+    /// <summary>Most megaflows.</summary>
+    public int FlowLimit { get; init; }
+
+    /// <summary>Keys and certificates; null: no TLS.</summary>
+    public TlsFiles? Tls { get; init; }
+
+    /// <summary>What is logged.</summary>
+    public VlogLevel LogLevel { get; init; }
+
+    /// <summary>Checks settings.</summary>
+    /// <exception cref="UsageException">Says what is wrong, and where it was given.</exception>
+    public static SwitchOptions From(RunSettings settings)
+    {
+        TlsFiles? tls = LoadTls(settings);
+        return new SwitchOptions
+        {
+            Bridge = BridgeName(settings),
+            DatapathId = Dpid(settings),
+            Ports = PortList(settings.Many("port")),
+            Controllers = Targets(settings.Many("controller"), passive: false, tls),
+            Listens = Targets(settings.Many("listen"), passive: true, tls),
+            FailMode = Choice(settings, "fail-mode", FailMode.Standalone, ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)),
+            RunDirectory = RunDirectoryFrom(settings.Single("rundir")?.Value),
+            Datapath = Kind(settings),
+            Description = Describe(settings.Many("desc")),
+            InactivityProbe = Seconds(settings, "inactivity-probe", 5, lowest: 0),
+            MaxBackoff = Seconds(settings, "max-backoff", 8, lowest: 1),
+            FlowLimit = Number(settings, "flow-limit", 200_000, lowest: 1, highest: 200_000),
+            Tls = tls,
+            LogLevel = Choice(settings, "log-level", VlogLevel.Info, [.. Enum.GetValues<VlogLevel>().Select(level => (level.Name(), level))]),
+        };
+    }
+
+    /// <summary>The run directory: as given, else from the environment, else Open vSwitch's.</summary>
+    public static string RunDirectoryFrom(string? given)
+    {
+        string? environment = Environment.GetEnvironmentVariable("OVS_RUNDIR");
+        return Path.GetFullPath(given ?? (string.IsNullOrEmpty(environment) ? "/var/run/openvswitch" : environment));
+    }
+
+    private static string BridgeName(RunSettings settings)
+    {
+        if (settings.Single("bridge") is not { } given)
+            return "br0";
+        return InterfaceNameProblem(given.Value) is { } problem ? throw new UsageException($"{given.Origin}: bad name '{given.Value}': {problem}") : given.Value;
+    }
+
+    /// <summary>What the kernel would not take as the name of an interface.</summary>
+    private static string? InterfaceNameProblem(string name)
+    {
+        if (Encoding.UTF8.GetByteCount(name) > 15)
+            return "it has more than 15 bytes";
+        if (name is "." or ".." || name.Any(c => c is '/' or ':' || char.IsWhiteSpace(c) || char.IsControl(c)))
+            return "'/', ':' and blanks can't be in it";
+        return null;
+    }
+
+    private static ulong? Dpid(RunSettings settings)
+    {
+        if (settings.Single("dpid") is not { } given)
+            return null;
+        string digits = given.Value.StartsWith("0x", StringComparison.OrdinalIgnoreCase) ? given.Value[2..] : given.Value;
+        if (digits.Length > 16 || !ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value))
+            throw new UsageException($"{given.Origin}: bad datapath id '{given.Value}': it must be 1 to 16 hexadecimal digits");
+        return value != 0 ? value : throw new UsageException($"{given.Origin}: bad datapath id '{given.Value}': it can't be 0");
+    }
+
+    private static List<PortOption> PortList(IReadOnlyList<(string Value, string Origin)> given)
+    {
+        Dictionary<string, uint?> wanted = [];
+        SortedDictionary<uint, string> taken = [];
+        foreach ((string value, string origin) in given)
+        {
+            int equals = value.IndexOf('=', StringComparison.Ordinal);
+            string name = equals < 0 ? value : value[..equals];
+            if (name.Length == 0 || InterfaceNameProblem(name) is not null)
+                throw new UsageException($"{origin}: bad interface name '{name}'");
+            uint? number = null;
+            if (equals >= 0)
+            {
+                string text = value[(equals + 1)..];
+                if (text is "LOCAL")
+                    number = OfPorts.Local;
+                else if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint parsed) && parsed is >= 1 and <= OfPorts.HighestOrdinary)
+                    number = parsed;
+                else
+                    throw new UsageException($"{origin}: bad port number '{text}' of {name}: it must be 1 to {OfPorts.HighestOrdinary}, or LOCAL");
+            }
+
+            if (!wanted.TryAdd(name, number))
+                throw new UsageException($"{origin}: interface {name} is given twice");
+            if (number is { } explicitly && !taken.TryAdd(explicitly, name))
+                throw new UsageException($"{origin}: port number {Text(explicitly)} is given twice, for {taken[explicitly]} and {name}");
+        }
+
+        // What has no number gets the lowest that is free, in the order given.
+        uint next = 1;
+        foreach (string name in wanted.Where(entry => entry.Value is null).Select(entry => entry.Key))
+        {
+            while (taken.ContainsKey(next))
+                next++;
+            taken.Add(next, name);
+        }
+
+        return [.. taken.Select(entry => new PortOption(entry.Value, entry.Key))];
+
+        static string Text(uint number) => number == OfPorts.Local ? "LOCAL" : number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static List<Target> Targets(IReadOnlyList<(string Value, string Origin)> given, bool passive, TlsFiles? tls)
+    {
+        List<Target> targets = [];
+        foreach ((string value, string origin) in given)
+        {
+            if (!Target.TryParse(value, out Target? target, out string? error))
+                throw new UsageException($"{origin}: {error}");
+            if (target.IsPassive != passive)
+            {
+                throw new UsageException($"{origin}: bad target '{value}': " + (passive
+                    ? "it is to connect to; listening is ptcp:, pssl: or punix:"
+                    : "it is to listen on; connecting is tcp:, ssl: or unix: (or give it with --listen)"));
+            }
+
+            if (target.Transport == TargetTransport.Ssl && tls is null)
+                throw new UsageException($"{origin}: target '{value}' needs --private-key, --certificate and --ca-cert");
+            if (targets.Contains(target))
+                throw new UsageException($"{origin}: target '{value}' is given twice");
+            targets.Add(target);
+        }
+
+        return targets;
+    }
+
+    private static TlsFiles? LoadTls(RunSettings settings)
+    {
+        string[] keys = ["private-key", "certificate", "ca-cert"];
+        string[] missing = [.. keys.Where(key => settings.Single(key) is null)];
+        if (missing.Length == keys.Length)
+            return null;
+        if (missing.Length > 0)
+            throw new UsageException($"TLS needs --private-key, --certificate and --ca-cert: --{missing[0]} is missing");
+        try
+        {
+            return TlsFiles.Load(settings.Single(keys[0])!.Value.Value, settings.Single(keys[1])!.Value.Value, settings.Single(keys[2])!.Value.Value);
+        }
+        catch (FormatException exception)
+        {
+            throw new UsageException(exception.Message);
+        }
+    }
+
+    private static DatapathKind Kind(RunSettings settings)
+    {
+        if (settings.Single("datapath") is ("xdp", var origin))
+            throw new UsageException($"{origin}: xdp is not there yet; use tc");
+        return Choice(settings, "datapath", DatapathKind.Tc, ("tc", DatapathKind.Tc), ("memory", DatapathKind.Memory));
+    }
+
+    private static DescAnswer Describe(IReadOnlyList<(string Value, string Origin)> given)
+    {
+        DescAnswer answer = new OfSwitchOptions { DatapathId = 0 }.Description;
+        foreach ((string value, string origin) in given)
+        {
+            if (value == "ovs")
+            {
+                answer = OfSwitchOptions.OpenVSwitchDescription;
+                continue;
+            }
+
+            foreach (string part in value.Split(','))
+            {
+                int equals = part.IndexOf('=', StringComparison.Ordinal);
+                string key = equals < 0 ? part : part[..equals];
+                string text = equals < 0 ? "" : part[(equals + 1)..];
+                int limit = key == "serial" ? 31 : 255; // SERIAL_NUM_LEN and DESC_STR_LEN less the final zero
+                if (equals >= 0 && Encoding.UTF8.GetByteCount(text) > limit)
+                    throw new UsageException($"{origin}: {key} has more than {limit} bytes");
+                answer = (equals < 0 ? "" : key) switch
+                {
+                    "mfr" => answer with { Manufacturer = text },
+                    "hw" => answer with { Hardware = text },
+                    "sw" => answer with { Software = text },
+                    "serial" => answer with { SerialNumber = text },
+                    "dp" => answer with { Datapath = text },
+                    _ => throw new UsageException($"{origin}: '{part}' is not 'ovs' and not KEY=TEXT with a KEY of mfr, hw, sw, serial, dp"),
+                };
+            }
+        }
+
+        return answer;
+    }
+
+    private static T Choice<T>(RunSettings settings, string key, T standard, params (string Name, T Value)[] choices)
+    {
+        if (settings.Single(key) is not { } given)
+            return standard;
+        foreach ((string name, T value) in choices)
+        {
+            if (name == given.Value)
+                return value;
+        }
+
+        throw new UsageException($"{given.Origin}: '{given.Value}' is not one of {string.Join(", ", choices.Select(choice => choice.Name))}");
+    }
+
+    private static TimeSpan Seconds(RunSettings settings, string key, int standard, int lowest) =>
+        TimeSpan.FromSeconds(Number(settings, key, standard, lowest, 86_400));
+
+    private static int Number(RunSettings settings, string key, int standard, int lowest, int highest)
+    {
+        if (settings.Single(key) is not { } given)
+            return standard;
+        return int.TryParse(given.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int value) && value >= lowest && value <= highest
+            ? value
+            : throw new UsageException($"{given.Origin}: '{given.Value}' is not a number from {lowest} to {highest}");
+    }
+}
