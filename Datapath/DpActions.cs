@@ -159,6 +159,18 @@ public sealed class DpActionWriter
     /// <summary>The program as a value.</summary>
     public DpActions ToActions() => DpActions.FromBytes(Written);
 
+    /// <summary>Inserts an action without payload before the one at <paramref name="offset"/> bytes of <see cref="Written"/>.</summary>
+    public void Insert(int offset, DpActionType type, uint arg = 0)
+    {
+        byte[] written = Written.ToArray();
+        int count = Count;
+        Clear();
+        _buffer.Write(written.AsSpan(0, offset));
+        Header(type, arg, 0);
+        _buffer.Write(written.AsSpan(offset));
+        Count = count + 1;
+    }
+
     private void Header(DpActionType type, uint arg, int payload)
     {
         Span<byte> header = _buffer.GetSpan(8);

@@ -1,26 +1,30 @@
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Classifier;
 
 /// <summary>
 /// The rules of one table, to be searched by packet: tuple-space search. Rules with the same mask are one
 /// <see cref="Subtable"/>, a hash table of masked values; subtables stand in order of their highest priority, so that a
-/// search ends as soon as no later one can win.
+/// search ends as soon as no later one can win. Within a subtable the lookup goes in stages, and tries of address prefixes and
+/// ports cut it short, so that it looks at as few bits as it can: each becomes part of a megaflow.
 /// </summary>
 /// <remarks>Immutable: a change gives a new classifier that shares nearly everything with the old one. Any thread may search.</remarks>
 internal sealed class RuleClassifier
 {
     private readonly Subtable[] _subtables;
+    private readonly PrefixTrie?[] _tries; // by TrieField.Addresses
 
-    private RuleClassifier(Subtable[] subtables, int count)
+    private RuleClassifier(Subtable[] subtables, PrefixTrie?[] tries, int count)
     {
         _subtables = subtables;
+        _tries = tries;
         Count = count;
     }
 
     /// <summary>No rules.</summary>
-    internal static RuleClassifier Empty { get; } = new([], 0);
+    internal static RuleClassifier Empty { get; } = new([], new PrefixTrie?[TrieField.Addresses.Length], 0);
 
     /// <summary>Number of rules.</summary>
     internal int Count { get; }
@@ -35,13 +39,43 @@ internal sealed class RuleClassifier
         return index < 0 ? null : _subtables[index].Find(match, priority);
     }
 
+    /// <summary>
+    /// The rule of highest priority that matches the packet, or null. Un-wildcards what it took to know. When
+    /// <see cref="TrackedFlow.NeedsReparse"/> is set afterwards, the answer is meaningless.
+    /// </summary>
+    internal Rule? Lookup(TrackedFlow flow)
+    {
+        PrefixResults prefixes = default;
+        Rule? best = null;
+        int bestPriority = -1;
+        foreach (Subtable subtable in _subtables)
+        {
+            if (subtable.MaxPriority <= bestPriority)
+            {
+                break; // nor any later one
+            }
+
+            Rule? rule = subtable.Lookup(flow, _tries, ref prefixes);
+            if (rule is not null && rule.Priority > bestPriority)
+            {
+                best = rule;
+                bestPriority = rule.Priority;
+            }
+        }
+
+        return best;
+    }
+
     /// <summary>With <paramref name="rule"/>, in place of one with the same match and priority.</summary>
     internal RuleClassifier With(Rule rule)
     {
         int index = IndexOf(rule.Match.Mask);
         Subtable before = index < 0 ? new Subtable(new SubtableShape(rule.Match.Mask)) : _subtables[index];
         Subtable after = before.With(rule, out Rule? replaced);
-        return new RuleClassifier(Place(index, after), replaced is null ? Count + 1 : Count);
+        Subtable[] subtables = Place(index, after);
+        return replaced is null
+            ? new RuleClassifier(subtables, ChangeTries(after.Shape, rule.Match, true), Count + 1)
+            : new RuleClassifier(subtables, _tries, Count);
     }
 
     /// <summary>Without the rule of this match and priority; this classifier when there is none.</summary>
@@ -53,8 +87,26 @@ internal sealed class RuleClassifier
             return this;
         }
 
+        SubtableShape shape = _subtables[index].Shape;
         Subtable? after = _subtables[index].Without(match, priority, out Rule? removed);
-        return removed is null ? this : new RuleClassifier(Place(index, after), Count - 1);
+        return removed is null ? this : new RuleClassifier(Place(index, after), ChangeTries(shape, match, false), Count - 1);
+    }
+
+    private PrefixTrie?[] ChangeTries(SubtableShape shape, Match match, bool add)
+    {
+        if (shape.Prefixes.Length == 0)
+        {
+            return _tries;
+        }
+
+        PrefixTrie?[] tries = [.. _tries];
+        foreach ((int trie, int length) in shape.Prefixes)
+        {
+            UInt128 value = TrieField.Addresses[trie].Value(match.Value);
+            tries[trie] = add ? PrefixTrie.Add(tries[trie], value, length) : PrefixTrie.Remove(tries[trie], value, length);
+        }
+
+        return tries;
     }
 
     private int IndexOf(in FlowKey mask)

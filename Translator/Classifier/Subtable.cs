@@ -1,10 +1,8 @@
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Classifier;
-
-/// <summary>A word of the key and the bits of it that a subtable looks at.</summary>
-internal readonly record struct MaskedWord(int Word, ulong Mask);
 
 /// <summary>The rules of one hash value: usually one; more when they differ in priority only (or collide).</summary>
 internal sealed class RuleLeaf(ulong hash, Rule rule, RuleLeaf? next) : HashLeaf(hash)
@@ -15,6 +13,12 @@ internal sealed class RuleLeaf(ulong hash, Rule rule, RuleLeaf? next) : HashLeaf
     internal readonly RuleLeaf? Next = next;
 }
 
+/// <summary>A part of a subtable's mask that is looked up by itself, in the order metadata, L2, L3, L4.</summary>
+/// <param name="Words">The bits.</param>
+/// <param name="Prefixes">Index in <see cref="TrieField.Addresses"/> and length of the prefixes among them.</param>
+/// <param name="PortsLength">Length of the prefix of both ports, up to the last bit that the mask has; 0: no ports.</param>
+internal sealed record Stage(MaskedWord[] Words, (int Trie, int Length)[] Prefixes, int PortsLength);
+
 /// <summary>What is fixed about a subtable: its mask, prepared for lookups. Shared by all its versions.</summary>
 internal sealed class SubtableShape
 {
@@ -24,27 +28,97 @@ internal sealed class SubtableShape
     {
         _mask = mask;
         MaskHash = HashMask(mask);
-        Words = [.. Enumerable.Range(0, FlowKey.Words).Where(w => _mask.AsWords()[w] != 0).Select(w => new MaskedWord(w, _mask.AsWords()[w]))];
+        List<Stage> stages = [];
+        foreach (FlowKey layer in KeyLayers.All)
+        {
+            FlowKey bits = mask.Masked(layer);
+            if (bits == default)
+            {
+                continue;
+            }
+
+            (int, int)[] prefixes = [.. TrieField.Addresses
+                .Select((field, i) => (i, field.PrefixLength(bits)))
+                .Where(p => p.Item2 > 0)];
+            UInt128 ports = TrieField.Ports.Value(bits);
+            int portsLength = ports == 0 ? 0 : 128 - (int)UInt128.TrailingZeroCount(ports);
+            stages.Add(new Stage(MaskedWord.Of(bits), prefixes, portsLength));
+            if (portsLength > 0)
+            {
+                PortsMask = ports;
+                PortsBits = bits.AsWords()[TrieField.PortsWord];
+            }
+        }
+
+        Stages = [.. stages];
+        WordCount = Stages.Sum(s => s.Words.Length);
+        Prefixes = [.. Stages.SelectMany(s => s.Prefixes)];
     }
 
     internal ref readonly FlowKey Mask => ref _mask;
 
     internal int MaskHash { get; }
 
-    internal MaskedWord[] Words { get; }
+    internal Stage[] Stages { get; }
+
+    /// <summary>Words of all stages; one that is in two stages counts twice.</summary>
+    internal int WordCount { get; }
+
+    internal (int Trie, int Length)[] Prefixes { get; }
+
+    /// <summary>The mask's ports, left-aligned, and as bits of their word.</summary>
+    internal UInt128 PortsMask { get; }
+
+    internal ulong PortsBits { get; }
 
     internal static int HashMask(in FlowKey mask) => mask.GetHashCode();
 
-    internal ulong HashValue(in FlowKey value)
+    /// <summary>The hash of the value's masked words; behind each stage but the last, its hash so far.</summary>
+    internal ulong HashValue(in FlowKey value, Span<ulong> stageHashes)
     {
         ReadOnlySpan<ulong> words = value.AsWords();
         ulong hash = 0;
-        foreach (MaskedWord w in Words)
+        for (int i = 0; i < Stages.Length; i++)
         {
-            hash = KeyHash.Add(hash, words[w.Word] & w.Mask);
+            foreach (MaskedWord w in Stages[i].Words)
+            {
+                hash = KeyHash.Add(hash, words[w.Word] & w.Mask);
+            }
+
+            stageHashes[i] = KeyHash.Finish(hash);
         }
 
         return KeyHash.Finish(hash);
+    }
+}
+
+/// <summary>Which bits of a key belong to which stage of a lookup.</summary>
+internal static class KeyLayers
+{
+    /// <summary>Most stages.</summary>
+    internal const int Count = 4;
+
+    /// <summary>What is known without a packet, L2, L3, L4: the likelier a field differs from packet to packet, the later.</summary>
+    internal static FlowKey[] All { get; } = Make();
+
+    private static FlowKey[] Make()
+    {
+        FlowKey metadata = default, l2 = default, l3 = default, l4 = default;
+        metadata.AsMutableWords()[0] = ulong.MaxValue;
+        metadata.AsMutableWords()[17..].Fill(ulong.MaxValue);
+        l2.AsMutableWords()[1..4].Fill(ulong.MaxValue);
+        l2.TcpFlags = 0;
+        l4.TcpFlags = 0xffff;
+        l4.TpSrc = 0xffff;
+        l4.TpDst = 0xffff;
+        l4.AsMutableWords()[13..15].Fill(ulong.MaxValue);
+        l3.AsMutableWords()[4..17].Fill(ulong.MaxValue);
+        for (int i = 0; i < FlowKey.Words; i++)
+        {
+            l3.AsMutableWords()[i] &= ~l4.AsWords()[i];
+        }
+
+        return [metadata, l2, l3, l4];
     }
 }
 
@@ -57,21 +131,38 @@ internal static class KeyHash
     internal static ulong Finish(ulong hash) => hash ^ (hash >> 32);
 }
 
+/// <summary>How many rules have one hash value in the first stages.</summary>
+internal sealed class CountLeaf(ulong hash, int count) : HashLeaf(hash)
+{
+    internal readonly int Count = count;
+}
+
+/// <summary>What the tries said about the packet of one lookup, as far as they were asked.</summary>
+[System.Runtime.CompilerServices.InlineArray(4)]
+internal struct PrefixResults
+{
+    private PrefixResult? _first;
+}
+
 /// <summary>All rules with one mask; immutable.</summary>
 internal sealed class Subtable
 {
     private readonly HashTrie? _rules;
+    private readonly HashTrie?[] _stages; // stages but the last: hash -> CountLeaf
+    private readonly PrefixTrie? _ports;
     private readonly PriorityCounts _priorities;
 
     internal Subtable(SubtableShape shape)
-        : this(shape, null, PriorityCounts.None, 0)
+        : this(shape, null, new HashTrie?[Math.Max(0, shape.Stages.Length - 1)], null, PriorityCounts.None, 0)
     {
     }
 
-    private Subtable(SubtableShape shape, HashTrie? rules, PriorityCounts priorities, int count)
+    private Subtable(SubtableShape shape, HashTrie? rules, HashTrie?[] stages, PrefixTrie? ports, PriorityCounts priorities, int count)
     {
         Shape = shape;
         _rules = rules;
+        _stages = stages;
+        _ports = ports;
         _priorities = priorities;
         Count = count;
     }
@@ -96,9 +187,62 @@ internal sealed class Subtable
         }
     }
 
+    /// <summary>The rule of highest priority here that matches; un-wildcards what it took to know.</summary>
+    /// <remarks>
+    /// Stage by stage: when no rule has the packet's values in the first stages, the fields of the later ones stay
+    /// wildcarded. Before a stage, the tries may prove by a few leading bits that it will fail.
+    /// </remarks>
+    internal Rule? Lookup(TrackedFlow flow, PrefixTrie?[] tries, ref PrefixResults prefixes)
+    {
+        Span<ulong> words = stackalloc ulong[FlowKey.Words + KeyLayers.Count];
+        int count = 0;
+        ulong hash = 0;
+        Stage[] stages = Shape.Stages;
+        for (int i = 0; i < stages.Length; i++)
+        {
+            Stage stage = stages[i];
+            foreach ((int trie, int length) in stage.Prefixes)
+            {
+                if (flow.ExcludesPrefix(TrieField.Addresses[trie], tries[trie], ref prefixes[trie], length))
+                {
+                    return null;
+                }
+            }
+
+            if (stage.PortsLength > 0 && flow.ExcludesPorts(_ports, Shape.PortsMask, Shape.PortsBits, stage.PortsLength))
+            {
+                return null;
+            }
+
+            foreach (MaskedWord word in stage.Words)
+            {
+                ulong value = flow.Read(word.Word, word.Mask);
+                words[count++] = value;
+                hash = KeyHash.Add(hash, value);
+            }
+
+            if (i < _stages.Length && HashTrie.Find(_stages[i], KeyHash.Finish(hash)) is null)
+            {
+                return null;
+            }
+        }
+
+        for (RuleLeaf? at = (RuleLeaf?)HashTrie.Find(_rules, KeyHash.Finish(hash)); at is not null; at = at.Next)
+        {
+            if (Has(at.Rule, words))
+            {
+                return at.Rule;
+            }
+        }
+
+        return null;
+    }
+
     internal Rule? Find(Match match, ushort priority)
     {
-        for (RuleLeaf? at = (RuleLeaf?)HashTrie.Find(_rules, Shape.HashValue(match.Value)); at is not null; at = at.Next)
+        Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
+        ulong hash = Shape.HashValue(match.Value, stageHashes);
+        for (RuleLeaf? at = (RuleLeaf?)HashTrie.Find(_rules, hash); at is not null; at = at.Next)
         {
             if (at.Rule.Priority == priority && at.Rule.Match.Value == match.Value)
             {
@@ -112,20 +256,31 @@ internal sealed class Subtable
     /// <summary>With <paramref name="rule"/>, which has this subtable's mask; <paramref name="replaced"/> had its match and priority.</summary>
     internal Subtable With(Rule rule, out Rule? replaced)
     {
-        ulong hash = Shape.HashValue(rule.Match.Value);
+        Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
+        ulong hash = Shape.HashValue(rule.Match.Value, stageHashes);
         RuleLeaf? chain = (RuleLeaf?)HashTrie.Find(_rules, hash);
         replaced = null;
         chain = Insert(Remove(chain, rule.Match, rule.Priority, ref replaced), rule, hash);
         HashTrie rules = HashTrie.Set(_rules, chain);
-        return replaced is not null
-            ? new Subtable(Shape, rules, _priorities, Count)
-            : new Subtable(Shape, rules, _priorities.Add(rule.Priority, 1), Count + 1);
+        if (replaced is not null)
+        {
+            return new Subtable(Shape, rules, _stages, _ports, _priorities, Count);
+        }
+
+        PrefixTrie? ports = _ports;
+        if (Shape.PortsBits != 0)
+        {
+            ports = PrefixTrie.Add(ports, TrieField.Ports.Value(rule.Match.Value), PortsLength);
+        }
+
+        return new Subtable(Shape, rules, CountStages(stageHashes, 1), ports, _priorities.Add(rule.Priority, 1), Count + 1);
     }
 
     /// <summary>Without the rule of this match and priority; this subtable when there is none, null when it was the last one.</summary>
     internal Subtable? Without(Match match, ushort priority, out Rule? removed)
     {
-        ulong hash = Shape.HashValue(match.Value);
+        Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
+        ulong hash = Shape.HashValue(match.Value, stageHashes);
         removed = null;
         RuleLeaf? chain = Remove((RuleLeaf?)HashTrie.Find(_rules, hash), match, priority, ref removed);
         if (removed is null)
@@ -134,7 +289,57 @@ internal sealed class Subtable
         }
 
         HashTrie? rules = chain is null ? HashTrie.Remove(_rules, hash) : HashTrie.Set(_rules, chain);
-        return rules is null ? null : new Subtable(Shape, rules, _priorities.Add(priority, -1), Count - 1);
+        if (rules is null)
+        {
+            return null;
+        }
+
+        PrefixTrie? ports = _ports;
+        if (Shape.PortsBits != 0)
+        {
+            ports = PrefixTrie.Remove(ports, TrieField.Ports.Value(match.Value), PortsLength);
+        }
+
+        return new Subtable(Shape, rules, CountStages(stageHashes, -1), ports, _priorities.Add(priority, -1), Count - 1);
+    }
+
+    private int PortsLength => Shape.Stages[^1].PortsLength;
+
+    private HashTrie?[] CountStages(ReadOnlySpan<ulong> hashes, int difference)
+    {
+        if (_stages.Length == 0)
+        {
+            return _stages;
+        }
+
+        HashTrie?[] stages = new HashTrie?[_stages.Length];
+        for (int i = 0; i < stages.Length; i++)
+        {
+            int count = (((CountLeaf?)HashTrie.Find(_stages[i], hashes[i]))?.Count ?? 0) + difference;
+            stages[i] = count == 0
+                ? HashTrie.Remove(_stages[i], hashes[i])
+                : HashTrie.Set(_stages[i], new CountLeaf(hashes[i], count));
+        }
+
+        return stages;
+    }
+
+    private bool Has(Rule rule, ReadOnlySpan<ulong> words)
+    {
+        ReadOnlySpan<ulong> value = rule.Match.Value.AsWords();
+        int count = 0;
+        foreach (Stage stage in Shape.Stages)
+        {
+            foreach (MaskedWord word in stage.Words)
+            {
+                if ((value[word.Word] & word.Mask) != words[count++])
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
     }
 
     private static RuleLeaf Insert(RuleLeaf? chain, Rule rule, ulong hash) =>

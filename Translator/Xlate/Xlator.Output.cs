@@ -1,0 +1,235 @@
+using OvsBridge.Datapath;
+using OvsBridge.Datapath.Interop;
+using OvsBridge.OpenFlow;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Translator.Tables;
+
+namespace OvsBridge.Translator.Xlate;
+
+/// <content>Ports, reserved ones included, controllers and groups.</content>
+internal sealed partial class Xlator
+{
+    private void Output(uint port, ushort maxLength)
+    {
+        switch (port)
+        {
+            case OfPorts.InPort:
+                OutputTo(_flow.InPort, true);
+                break;
+            case OfPorts.Table:
+                if (_packetOut)
+                {
+                    SubmitToTables();
+                }
+                else
+                {
+                    Warn("TABLE is for packet_out only");
+                }
+
+                break;
+            case OfPorts.Normal:
+                Normal();
+                break;
+            case OfPorts.Flood or OfPorts.All: // OpenFlow 1.3 has no "no flood" port setting
+                Flood();
+                break;
+            case OfPorts.Controller:
+                SendToControllers(maxLength, IsTableMiss(_rule) && _source == ActionSource.Apply ? PacketInReason.NoMatch : PacketInReason.Action);
+                break;
+            case > OfPorts.Max and not OfPorts.Local:
+                Warn($"port 0x{port:x} is no output port");
+                break;
+            default:
+                OutputTo(port, false);
+                break;
+        }
+    }
+
+    /// <summary>OpenFlow 1.3.5, 5.4: the flow entry that matches all with priority 0.</summary>
+    private static bool IsTableMiss(Rule? rule) => rule is { Priority: 0 } && rule.Match.Mask == default;
+
+    private void OutputTo(uint port, bool back)
+    {
+        if (port == _flow.InPort && !back)
+        {
+            Note("skipping output to input port"); // OpenFlow 1.3.5, 5.12: only by OFPP_IN_PORT
+            return;
+        }
+
+        if (!_snapshot.Ports.TryGetValue(port, out SwitchPort? to))
+        {
+            Note($"Nonexistent output port {port}");
+            return;
+        }
+
+        OutputTo(to);
+    }
+
+    private void OutputTo(SwitchPort to)
+    {
+        if ((to.Description.Config & (PortConfig.NoFwd | PortConfig.PortDown)) != 0)
+        {
+            Note($"{to.Description.Name}: port does not forward, skipping output");
+            return;
+        }
+
+        _flow.Commit();
+        _flow.Actions.Add(DpActionType.Output, to.DatapathPort);
+    }
+
+    private void Flood()
+    {
+        foreach ((uint number, SwitchPort port) in _snapshot.Ports)
+        {
+            if (number != _flow.InPort)
+            {
+                OutputTo(port);
+            }
+        }
+    }
+
+    private void SendToControllers(ushort maxLength, PacketInReason reason)
+    {
+        // OFPPC_NO_PACKET_IN is about table misses (OpenFlow 1.3.5, 7.2.1).
+        if (reason == PacketInReason.NoMatch
+            && _snapshot.Ports.TryGetValue(_flow.InPort, out SwitchPort? port)
+            && (port.Description.Config & PortConfig.NoPacketIn) != 0)
+        {
+            Note("no packet_in for misses on this port");
+            return;
+        }
+
+        _flow.Commit();
+        FlowKey pipeline = _flow.PipelineFields;
+        pipeline.SkbPriority = 0;
+        _flow.WrittenTunnel(out FlowKey tunnel, out FlowKey tunnelMask);
+        PacketInRecord record = new(
+            reason,
+            _rule?.TableId ?? 0,
+            _rule?.Cookie ?? ulong.MaxValue,
+            reason == PacketInReason.InvalidTtl ? null : maxLength,
+            pipeline,
+            tunnel,
+            tunnelMask);
+        uint id = _environment.PacketIns.Intern(record, out PacketInRecord instance);
+        _references.Add(instance);
+        _slow |= SlowPathReasons.Controller;
+        uint length = maxLength == 0xffff || reason == PacketInReason.InvalidTtl ? DpUserspace.WholePacket : maxLength;
+        _flow.Actions.Add(DpActionType.Userspace, (uint)UpcallReason.Controller, new DpUserspace { Cookie = id, MaxLen = length });
+    }
+
+    /// <summary>OFPP_TABLE: a copy of a packet_out's packet goes through the pipeline, with an action set of its own.</summary>
+    private void SubmitToTables()
+    {
+        (ActionSet outer, bool packetOut) = (_set, _packetOut);
+        _set = new ActionSet();
+        _packetOut = false;
+        object? trace = _trace?.Enter(TraceKind.Bucket, "resubmit to table 0");
+        Cloned(() => RunTables(0));
+        Leave(trace);
+        (_set, _packetOut) = (outer, packetOut);
+    }
+
+    private void RunGroup(uint id)
+    {
+        _groups = true;
+        if (!_snapshot.Groups.TryGetValue(id, out Group? group))
+        {
+            Warn($"group {id} does not exist");
+            return;
+        }
+
+        if (_depth >= MaxDepth)
+        {
+            Fail($"groups over {MaxDepth} deep");
+            return;
+        }
+
+        int chosen = 0;
+        switch (group.GroupType)
+        {
+            case GroupType.Select:
+                ulong hash = GroupSelect.Hash(_flow);
+                if (_flow.NeedsReparse)
+                {
+                    return;
+                }
+
+                chosen = GroupSelect.ByHash(_snapshot, group, hash);
+                break;
+            case GroupType.FastFailover:
+                chosen = GroupSelect.FirstLive(_snapshot, group);
+                break;
+        }
+
+        _stats.Add(group.Stats);
+        if (chosen < 0)
+        {
+            Note("no live bucket");
+            return;
+        }
+
+        if (group.GroupType == GroupType.All)
+        {
+            for (int i = 0; i < group.Buckets.Count && _error is null; i++)
+            {
+                RunBucket(group, i);
+            }
+        }
+        else if (group.Buckets.Count > 0)
+        {
+            if (group.GroupType != GroupType.Indirect)
+            {
+                Note($"using bucket {chosen}");
+            }
+
+            RunBucket(group, chosen);
+        }
+    }
+
+    /// <summary>A bucket is an action set that gets a copy of the packet (OpenFlow 1.3.5, 5.6).</summary>
+    private void RunBucket(Group group, int index)
+    {
+        if (!Step())
+        {
+            return;
+        }
+
+        if (index < group.BucketStats.Length)
+        {
+            _stats.Add(group.BucketStats[index]);
+        }
+
+        (Rule? rule, ActionSource source) = (_rule, _source);
+        object? trace = _trace?.Enter(TraceKind.Bucket, $"bucket {index}");
+        ActionSet set = new();
+        foreach (OfAction action in group.Buckets[index].Actions)
+        {
+            set.Write(action);
+        }
+
+        Cloned(() => RunList(set.InOrder(), rule, ActionSource.Bucket));
+        Leave(trace);
+        (_rule, _source) = (rule, source);
+    }
+
+    /// <summary>Runs something on a copy of the packet: afterwards it is what it was.</summary>
+    private void Cloned(Action body)
+    {
+        CloneStart start = _flow.BeginClone();
+        _depth++;
+        body();
+        _depth--;
+        _flow.EndClone(start);
+    }
+
+    private void Leave(object? trace)
+    {
+        if (trace is not null)
+        {
+            _trace!.Leave(trace);
+        }
+    }
+}

@@ -1,0 +1,575 @@
+using OvsBridge.Datapath;
+using OvsBridge.Datapath.Interop;
+using OvsBridge.OpenFlow;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Translator.Tables;
+
+namespace OvsBridge.Translator.Xlate;
+
+/// <summary>What all translations of a switch share. Any thread.</summary>
+internal sealed class XlateEnvironment(DatapathCapabilities capabilities, MacTable macs)
+{
+    /// <summary>What the datapath can do.</summary>
+    internal DatapathCapabilities Capabilities { get; } = capabilities;
+
+    /// <summary>What NORMAL has learned.</summary>
+    internal MacTable Macs { get; } = macs;
+
+    /// <summary>Packet_ins that datapath actions name.</summary>
+    internal InternTable<PacketInRecord> PacketIns { get; } = new();
+
+    /// <summary>Pipelines that wait for a packet to be parsed anew.</summary>
+    internal InternTable<Continuation> Continuations { get; } = new();
+}
+
+/// <summary>
+/// Xlate: runs a packet through a pipeline and says what the datapath is to do with it, and with which other packets. The
+/// only interpreter of OpenFlow actions: upcalls, packet_out, revalidation and trace all come here.
+/// </summary>
+/// <remarks>
+/// <para>
+/// Without side effects: what a packet counts, teaches or reports is part of the result, and the caller does it (or, for
+/// a trace, does not). State that the result depends on is the snapshot, the MAC table, and the bits of the packet that
+/// <see cref="TrackedFlow"/> recorded.
+/// </para>
+/// <para>
+/// Where a header behind a popped one has to be parsed before the pipeline can go on, the translation stops and leaves a
+/// <see cref="Continuation"/>, and the packet comes round again: by recirculation in the datapath if it can and nothing
+/// else is left to do, else through user space.
+/// </para>
+/// <para>Reusable, one thread at a time: each thread that translates has its own.</para>
+/// </remarks>
+internal sealed partial class Xlator
+{
+    /// <summary>How deep groups may call groups.</summary>
+    internal const int MaxDepth = 64;
+
+    /// <summary>Most tables, groups and buckets of one translation.</summary>
+    internal const int MaxSteps = 4096;
+
+    /// <summary>Cookie bit of <see cref="DpActionType.Userspace"/> actions: the low half is the number of a continuation.</summary>
+    internal const ulong ContinuationCookie = 1ul << 32;
+
+    private readonly XlateEnvironment _environment;
+    private readonly TrackedFlow _flow;
+    private readonly ulong _capabilities;
+    private readonly List<RuleStats> _stats = [];
+    private readonly List<TableCredit> _tableCredits = [];
+    private readonly List<MacSighting> _sightings = [];
+    private readonly List<object> _references = [];
+
+    private PipelineSnapshot _snapshot = null!;
+    private XlateTrace? _trace;
+    private ActionSet _set = new();
+    private TableSet _tables;
+    private Rule? _rule;
+    private ActionSource _source;
+    private bool _packetOut;
+    private bool _groups;
+    private bool _meters;
+    private bool _macs;
+    private long _macVersion;
+    private int _depth;
+    private int _steps;
+    private SlowPathReasons _slow;
+    private string? _error;
+
+    internal Xlator(XlateEnvironment environment)
+    {
+        _environment = environment;
+        _flow = new TrackedFlow(environment.Capabilities);
+        foreach (DpActionType type in environment.Capabilities.Actions)
+        {
+            _capabilities |= 1ul << (int)type;
+        }
+    }
+
+    /// <summary>Translates a packet that the datapath has received.</summary>
+    /// <param name="snapshot">The pipeline.</param>
+    /// <param name="key">The packet's key as the datapath looked it up; the words behind the packet part are ignored.</param>
+    /// <param name="trace">Filled if given.</param>
+    internal XlateResult Translate(PipelineSnapshot snapshot, in FlowKey key, XlateTrace? trace = null)
+    {
+        Continuation? continuation = null;
+        if (key.RecircId != 0)
+        {
+            continuation = _environment.Continuations.Find(key.RecircId);
+            if (continuation is null)
+            {
+                Begin(snapshot, key, trace);
+                Fail($"recirc_id {key.RecircId} is not known any more");
+                return Finish();
+            }
+        }
+
+        return Translate(snapshot, key, continuation, trace);
+    }
+
+    /// <summary>Goes on with a packet that was parsed anew.</summary>
+    internal XlateResult Resume(PipelineSnapshot snapshot, in FlowKey key, Continuation continuation, XlateTrace? trace = null) =>
+        Translate(snapshot, key, continuation, trace);
+
+    /// <summary>Translates a packet_out.</summary>
+    /// <param name="snapshot">The pipeline.</param>
+    /// <param name="key">The packet's key; in_port is the datapath port that it counts as received from, 0: the controller.</param>
+    /// <param name="actions">Its actions.</param>
+    /// <param name="trace">Filled if given.</param>
+    internal XlateResult TranslatePacketOut(PipelineSnapshot snapshot, in FlowKey key, ValueList<OfAction> actions, XlateTrace? trace = null)
+    {
+        Begin(snapshot, key, trace);
+        _packetOut = true;
+        RunList(actions.AsSpan(), null, ActionSource.PacketOut);
+        return Finish();
+    }
+
+    private XlateResult Translate(PipelineSnapshot snapshot, in FlowKey key, Continuation? continuation, XlateTrace? trace)
+    {
+        FlowKey start = default;
+        key.PacketPart().CopyTo(start.AsMutableWords());
+        if (continuation is not null)
+        {
+            continuation.Pipeline.AsWords()[FlowKey.PacketWords..].CopyTo(start.AsMutableWords()[FlowKey.PacketWords..]);
+        }
+
+        Begin(snapshot, start, trace);
+        if (continuation is not null)
+        {
+            Continue(continuation);
+        }
+        else if (Admits())
+        {
+            if (snapshot.Standalone == StandaloneMode.Always)
+            {
+                Note("no controller is connected: acting as a learning switch");
+                Normal();
+            }
+            else
+            {
+                RunTables(0);
+            }
+        }
+
+        return Finish();
+    }
+
+    private void Begin(PipelineSnapshot snapshot, in FlowKey key, XlateTrace? trace)
+    {
+        _snapshot = snapshot;
+        _trace = trace;
+        _flow.Load(key);
+        _stats.Clear();
+        _tableCredits.Clear();
+        _sightings.Clear();
+        _references.Clear();
+        _set.Clear();
+        _tables = default;
+        _rule = null;
+        _packetOut = false;
+        _groups = _meters = _macs = false;
+        _macVersion = _environment.Macs.Version;
+        _depth = 0;
+        _steps = 0;
+        _slow = SlowPathReasons.None;
+        _error = null;
+    }
+
+    private XlateResult Finish()
+    {
+        DpActions actions = _error is null ? _flow.Actions.ToActions() : DpActions.Drop;
+        if (_flow.Actions.Count > _environment.Capabilities.MaxActions)
+        {
+            _slow |= SlowPathReasons.TooManyActions;
+        }
+
+        foreach (DpActionView action in actions)
+        {
+            if ((_capabilities >> (int)action.Type & 1) == 0)
+            {
+                _slow |= SlowPathReasons.Action;
+            }
+        }
+
+        DpActions installed = actions;
+        if ((_slow & (SlowPathReasons.Action | SlowPathReasons.TooManyActions)) != 0)
+        {
+            DpActionWriter writer = new();
+            writer.Add(DpActionType.Userspace, (uint)UpcallReason.SlowPath, new DpUserspace { MaxLen = DpUserspace.WholePacket });
+            installed = writer.ToActions();
+        }
+
+        return new XlateResult
+        {
+            Snapshot = _snapshot,
+            Mask = _flow.Mask,
+            Actions = actions,
+            Installed = installed,
+            SlowPath = _error is null ? _slow : SlowPathReasons.None,
+            Credits = new XlateCredits([.. _stats], [.. _tableCredits], [.. _sightings]),
+            Dependencies = new XlateDependencies(_tables, _groups, _meters, true, _macs, _macVersion),
+            References = _references.Count == 0 ? [] : [.. _references],
+            Error = _error,
+        };
+    }
+
+    /// <summary>Whether the packet gets into the pipeline at all.</summary>
+    private bool Admits()
+    {
+        if (_snapshot.Ports.TryGetValue(_flow.InPort, out SwitchPort? port)
+            && (port.Description.Config & (PortConfig.NoRecv | PortConfig.PortDown)) != 0)
+        {
+            Note("port does not receive, dropping");
+            return false;
+        }
+
+        if (_snapshot.Fragments == FragmentHandling.Drop && _flow.IsFragment)
+        {
+            Note("fragment, dropping");
+            return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>Searches tables from <paramref name="table"/> on and runs what they say, to the action set at the end.</summary>
+    private void RunTables(int table)
+    {
+        while (table >= 0)
+        {
+            if (!Step())
+            {
+                return;
+            }
+
+            FlowTable current = _snapshot.Tables[table];
+            _tables.Add((byte)table);
+            Rule? rule = current.Classifier.Lookup(_flow);
+            if (_flow.NeedsReparse)
+            {
+                Freeze(new Continuation
+                {
+                    Pipeline = _flow.PipelineFields,
+                    ActionSet = _set.InOrder().ToValueList(),
+                    Rule = null,
+                    Actions = [],
+                    Source = ActionSource.Table,
+                    Table = (byte)table,
+                });
+                return;
+            }
+
+            _tableCredits.Add(new TableCredit(current.Stats, rule is not null));
+            if (rule is null)
+            {
+                Miss(table);
+                return;
+            }
+
+            object? outer = _trace?.Enter(TraceKind.Table, rule);
+            _stats.Add(rule.Stats);
+            table = RunRule(rule);
+            _ = outer; // what follows is below this flow entry, as in ofproto/trace
+        }
+    }
+
+    /// <summary>No flow in a table: OpenFlow 1.3.5, 5.4: the packet is dropped, unless the switch acts by itself.</summary>
+    private void Miss(int table)
+    {
+        object? outer = _trace?.Enter(TraceKind.Table, $"{table,2}. No match.");
+        if (_snapshot.Standalone == StandaloneMode.OnMiss && table == 0)
+        {
+            _trace?.Add(TraceKind.Action, new OutputAction(OfPorts.Normal));
+            Normal();
+        }
+        else
+        {
+            _trace?.Add(TraceKind.Action, "drop");
+        }
+
+        if (outer is not null)
+        {
+            _trace!.Leave(outer);
+        }
+    }
+
+    /// <summary>Runs a flow entry's instructions; returns the next table, or -1 at the end.</summary>
+    private int RunRule(Rule rule)
+    {
+        _rule = rule;
+        foreach (OfInstruction instruction in rule.Instructions)
+        {
+            if (instruction is MeterInstruction meter)
+            {
+                _trace?.Add(TraceKind.Action, meter);
+                RunMeter(meter.MeterId);
+            }
+        }
+
+        foreach (OfInstruction instruction in rule.Instructions)
+        {
+            if (instruction is ApplyActionsInstruction apply && !RunList(apply.Actions.AsSpan(), rule, ActionSource.Apply))
+            {
+                return -1;
+            }
+        }
+
+        return RunAfterApply(rule);
+    }
+
+    /// <summary>The instructions that come after apply-actions: clear, write, metadata, goto (OpenFlow 1.3.5, 5.9).</summary>
+    private int RunAfterApply(Rule rule)
+    {
+        int next = -1;
+        foreach (OfInstruction instruction in rule.Instructions)
+        {
+            if (instruction is ClearActionsInstruction)
+            {
+                _trace?.Add(TraceKind.Action, instruction);
+                _set.Clear();
+            }
+        }
+
+        foreach (OfInstruction instruction in rule.Instructions)
+        {
+            switch (instruction)
+            {
+                case WriteActionsInstruction write:
+                    _trace?.Add(TraceKind.Action, write);
+                    foreach (OfAction action in write.Actions)
+                    {
+                        _set.Write(action);
+                    }
+
+                    break;
+                case WriteMetadataInstruction metadata:
+                    _trace?.Add(TraceKind.Action, metadata);
+                    _flow.WriteMetadata(metadata.Value, metadata.Mask);
+                    break;
+                case GotoTableInstruction go:
+                    _trace?.Add(TraceKind.Action, go);
+                    next = go.TableId;
+                    break;
+            }
+        }
+
+        if (next < 0)
+        {
+            RunSet();
+        }
+
+        return next;
+    }
+
+    /// <summary>Runs the action set; without an output in it the packet is dropped, so nothing of it is worth doing.</summary>
+    private void RunSet()
+    {
+        if (!_set.HasOutput)
+        {
+            if (!_set.IsEmpty)
+            {
+                Note("the action set has no output");
+            }
+
+            return;
+        }
+
+        _trace?.Enter(TraceKind.Table, "--. Executing action set:");
+        OfAction[] actions = _set.InOrder();
+        _set.Clear();
+        RunList(actions, _rule, ActionSource.ActionSet);
+    }
+
+    private void Continue(Continuation continuation)
+    {
+        _trace?.Enter(TraceKind.Table, "    thaw");
+        foreach (OfAction action in continuation.ActionSet)
+        {
+            _set.Write(action);
+        }
+
+        _rule = continuation.Rule;
+        if (continuation.Source == ActionSource.Table)
+        {
+            Note($"Resuming from table {continuation.Table}");
+            RunTables(continuation.Table);
+            return;
+        }
+
+        _packetOut = continuation.Source == ActionSource.PacketOut;
+        if (RunList(continuation.Actions.AsSpan(), continuation.Rule, continuation.Source) && continuation.Source == ActionSource.Apply)
+        {
+            RunTables(RunAfterApply(continuation.Rule!));
+        }
+    }
+
+    /// <summary>
+    /// Runs an action list. False: the packet's way ends here (given up, invalid TTL, or it goes on after being parsed anew).
+    /// </summary>
+    private bool RunList(ReadOnlySpan<OfAction> actions, Rule? rule, ActionSource source)
+    {
+        for (int i = 0; i < actions.Length; i++)
+        {
+            _rule = rule;
+            _source = source;
+            _trace?.Add(TraceKind.Action, actions[i]);
+            bool goesOn = Run(actions[i]);
+            if (_flow.NeedsReparse)
+            {
+                Freeze(new Continuation
+                {
+                    Pipeline = _flow.PipelineFields,
+                    ActionSet = source == ActionSource.Apply ? _set.InOrder().ToValueList() : [],
+                    Rule = rule,
+                    Actions = ValueList.Create(actions[i..]),
+                    Source = source,
+                });
+                return false;
+            }
+
+            if (!goesOn || _error is not null)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
+
+    /// <summary>Runs one action. When <see cref="TrackedFlow.NeedsReparse"/> is set afterwards, it is run again later.</summary>
+    private bool Run(OfAction action)
+    {
+        switch (action)
+        {
+            case OutputAction output:
+                Output(output.Port, output.MaxLen);
+                return true;
+            case SetFieldAction set:
+                if (_flow.Has(set.Field.Needs) && !_flow.NeedsReparse)
+                {
+                    _flow.Write(set.Field, set.Value, set.Mask);
+                }
+                else
+                {
+                    Note($"the packet has no {set.Field.Name}");
+                }
+
+                return true;
+            case GroupAction group:
+                RunGroup(group.GroupId);
+                return true;
+            case PushVlanAction push:
+                _flow.PushVlan(push.EtherType);
+                return true;
+            case PopVlanAction:
+                return Did(_flow.PopVlan(), "VLAN tag");
+            case PushMplsAction push:
+                _flow.PushMpls(push.EtherType);
+                return true;
+            case PopMplsAction pop:
+                return Did(_flow.PopMpls(pop.EtherType), "label");
+            case PushPbbAction push:
+                _flow.PushPbb(push.EtherType);
+                return true;
+            case PopPbbAction:
+                return Did(_flow.PopPbb(), "I-TAG");
+            case SetQueueAction queue:
+                // As a class of the port's root qdisc 1: (TC_H_MAKE(1 << 16, queue + 1)), which is where Open vSwitch puts queues too.
+                _flow.WritePriority(0x10000 | ((queue.QueueId + 1) & 0xffff));
+                return true;
+            case SetNwTtlAction ttl:
+                return Did(_flow.SetTtl(ttl.Ttl), "TTL");
+            case DecNwTtlAction:
+                return _flow.DecrementTtl() || InvalidTtl();
+            case SetMplsTtlAction ttl:
+                return Did(_flow.SetMplsTtl(ttl.Ttl), "label");
+            case DecMplsTtlAction:
+                return _flow.DecrementMplsTtl() || InvalidTtl();
+            case CopyTtlOutAction:
+                return Did(_flow.CopyTtlOut(), "label");
+            case CopyTtlInAction:
+                return Did(_flow.CopyTtlIn(), "label");
+            default:
+                Warn("unknown action, ignored"); // flow_mod and packet_out refuse it
+                return true;
+        }
+    }
+
+    private bool Did(bool done, string what)
+    {
+        if (!done)
+        {
+            Note($"the packet has no {what}");
+        }
+
+        return true;
+    }
+
+    /// <summary>OpenFlow 1.3.5, 5.12: a packet whose TTL would reach 0 goes to the controllers that want it, and nowhere else.</summary>
+    private bool InvalidTtl()
+    {
+        if (!_flow.NeedsReparse)
+        {
+            Note("TTL is 0 or 1");
+            SendToControllers(0xffff, PacketInReason.InvalidTtl);
+        }
+
+        return false;
+    }
+
+    private void RunMeter(uint id)
+    {
+        _meters = true;
+        if (_snapshot.Meters.TryGetValue(id, out Meter? meter))
+        {
+            _flow.Commit();
+            _flow.Actions.Add(DpActionType.Meter, meter.Slot);
+        }
+        else
+        {
+            Warn($"meter {id} does not exist");
+        }
+    }
+
+    /// <summary>The packet has to be parsed before the pipeline can go on: sends it round with what is left to do.</summary>
+    private void Freeze(Continuation continuation)
+    {
+        _flow.Commit();
+        uint id = _environment.Continuations.Intern(continuation, out Continuation instance);
+        _references.Add(instance);
+        Note("the header behind has to be parsed first; going on after that");
+        if (_depth == 0 && (_capabilities >> (int)DpActionType.Recirc & 1) != 0)
+        {
+            _flow.Actions.Add(DpActionType.Recirc, id);
+        }
+        else
+        {
+            _slow |= SlowPathReasons.Reparse;
+            _flow.Actions.Add(
+                DpActionType.Userspace, (uint)UpcallReason.SlowPath, new DpUserspace { Cookie = ContinuationCookie | id, MaxLen = DpUserspace.WholePacket });
+        }
+
+        _flow.Reparsed();
+    }
+
+    private bool Step()
+    {
+        if (++_steps > MaxSteps)
+        {
+            Fail($"over {MaxSteps} tables, groups and buckets");
+            return false;
+        }
+
+        return true;
+    }
+
+    private void Fail(string why)
+    {
+        _error = why;
+        _trace?.Add(TraceKind.Error, why);
+    }
+
+    private void Note(string text) => _trace?.Add(TraceKind.Detail, text);
+
+    private void Warn(string text) => _trace?.Add(TraceKind.Warning, text);
+}
