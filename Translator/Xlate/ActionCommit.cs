@@ -81,8 +81,25 @@ internal sealed partial class TrackedFlow
     private bool CanReturnTo(in FlowState state, bool exact)
     {
         bool structure = _sent.Structure == state.Structure
-            || (state.PushPending && _sent.Structure == state.Encapsulation!.Structure);
+            || (state.PushPending && _sent.Structure == state.Encapsulation!.Structure && SentIsAsIn(state.Encapsulation.Region));
         return structure && (!exact || _sent.VlanPopped <= state.VlanPopped);
+    }
+
+    /// <summary>Whether the datapath's packet still has below the pushed header what it had when that was pushed.</summary>
+    private bool SentIsAsIn(HiddenRegion region)
+    {
+        for (int i = 0; i < FlowKey.PacketWords; i++)
+        {
+            ulong bits = region.Bits.AsWords()[i];
+            ulong known = Word(ref _sent.Known, i) & bits;
+            if (known != region.SentKnown.AsWords()[i]
+                || ((Word(ref _sent.Value, i) ^ region.SentValue.AsWords()[i]) & known) != 0)
+            {
+                return false;
+            }
+        }
+
+        return !HasTtl(region.Bits) || _sent.TtlDecrements == region.SentTtlDecrements;
     }
 
     /// <summary>
