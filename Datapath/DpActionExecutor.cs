@@ -50,7 +50,8 @@ internal readonly record struct DpOutput(uint Port, int Length, uint Priority, b
 /// <para>
 /// A program that asks for what a packet lacks (a VLAN tag to pop, a TTL to decrement) drops it with
 /// <see cref="DropReason.ActionError"/>; an unknown action, or a payload that is too short, with <see cref="DropReason.BadProgram"/>. Outputs
-/// before that stand.
+/// before that stand. A program that ends without having handed the packet to anybody (no output, not even to a port that is not there, nothing for user
+/// space) drops it with <see cref="DropReason.Action"/>.
 /// </para>
 /// <para>Reusable and not thread safe; an owner that is called back may not run the same executor again.</para>
 /// </remarks>
@@ -91,12 +92,7 @@ internal sealed class DpActionExecutor
         _parsed = false;
         _state = default;
         _state.Truncate = int.MaxValue;
-        if (actions.IsEmpty)
-        {
-            owner.Drop(DropReason.Action);
-            return;
-        }
-
+        bool handled = false;
         foreach (DpActionView action in actions)
         {
             if (action.Payload.Length < PayloadSize(action.Type))
@@ -105,6 +101,7 @@ internal sealed class DpActionExecutor
                 return;
             }
 
+            handled |= action.Type is DpActionType.Output or DpActionType.Userspace or DpActionType.Sample;
             switch (action.Type)
             {
                 case DpActionType.Output:
@@ -168,6 +165,11 @@ internal sealed class DpActionExecutor
 
                     break;
             }
+        }
+
+        if (!handled)
+        {
+            owner.Drop(DropReason.Action);
         }
     }
 

@@ -331,11 +331,12 @@ internal static class PacketRewriter
     }
 
     /// <summary>
-    /// RFC 9260 6.8. The CRC is over the whole packet: it cannot be updated when only a fragment, or a cut packet, is here, and is left as it is.
+    /// RFC 9260 6.8. The CRC is over the whole packet: it cannot be updated when only a fragment, or a cut packet, is here, and is left as it is. So is 0,
+    /// which in a GSO packet means that a device fills it in.
     /// </summary>
     private static void SetSctp(Span<byte> data, in PacketLayout layout, in DpSetTp value, in DpSetTp mask)
     {
-        bool whole = !layout.Fragment && layout.PayloadEnd <= data.Length;
+        bool whole = !layout.Fragment && layout.PayloadEnd <= data.Length && MemoryMarshal.Read<uint>(data[(layout.TransportAt + 8)..]) != 0;
         Span<byte> message = whole ? data[layout.TransportAt..layout.PayloadEnd] : data[layout.TransportAt..];
         uint before = whole ? Checksum.Crc32c(message, 8) : 0;
         Merge(message, value.Src, mask.Src);

@@ -15,6 +15,29 @@ public sealed class DpActionExecutorTests
     public void Empty_program_drops() => Expect(FrameSamples.Tcp4, DpActions.Drop, "drop Action");
 
     [Test]
+    public void Program_that_hands_the_packet_to_nobody_drops() => Expect(
+        FrameSamples.Tcp4,
+        Programs.Of(w => w.SetEthDst(5).Then(DpActionType.SetPriority, 3).Then(DpActionType.Save).Then(DpActionType.Restore)),
+        "drop Action");
+
+    [Test]
+    public void Sampled_packet_that_is_not_taken_is_not_dropped() =>
+        Expect(FrameSamples.Tcp4, Programs.Of(w => w.Then(DpActionType.Sample, 5, _request)));
+
+    [Test]
+    public void Sctp_checksum_of_zero_is_the_devices_to_fill_in()
+    {
+        byte[] frame = [.. FrameSamples.Sctp4];
+        frame.AsSpan(42, 4).Clear();
+        byte[] expected = [.. frame];
+        (expected[34], expected[35]) = (0, 7);
+
+        Assert.That(
+            RewriteCases.Rewritten(frame, Programs.Of(w => w.Then(DpActionType.SetTp, new DpSetTp { Src = 7 }, new DpSetTp { Src = 0xffff }))),
+            Is.EqualTo(expected));
+    }
+
+    [Test]
     public void Frame_without_an_Ethernet_header_is_too_short()
     {
         RecordingOwner owner = new();
