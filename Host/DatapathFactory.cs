@@ -1,4 +1,5 @@
 using OvsBridge.Datapath;
+using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Datapath.Memory;
 using OvsBridge.Host.Options;
 
@@ -8,16 +9,10 @@ namespace OvsBridge.Host;
 internal static class DatapathFactory
 {
     /// <summary>Opens it.</summary>
-    /// <exception cref="UsageException">The kernel or our rights don't do.</exception>
     /// <exception cref="DatapathException">The kernel refuses.</exception>
-    public static IDatapath Open(SwitchOptions options)
+    public static IDatapath Open(SwitchOptions options) => options.Datapath switch
     {
-        switch (options.Datapath)
-        {
-            case DatapathKind.Memory:
-                return new InMemoryDatapath(new InMemoryDatapathOptions { MaxFlows = options.FlowLimit });
-            default:
-                throw new UsageException("--datapath: tc is not there yet; use memory");
-        }
-    }
+        DatapathKind.Memory => new InMemoryDatapath(new InMemoryDatapathOptions { MaxFlows = options.FlowLimit }),
+        _ => new EbpfDatapath(new EbpfDatapathOptions { MaxFlows = options.FlowLimit }),
+    };
 }

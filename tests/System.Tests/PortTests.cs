@@ -1,0 +1,213 @@
+using System.Text.RegularExpressions;
+using OvsBridge.OpenFlow.Endpoint;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Testing;
+
+namespace OvsBridge.SystemTests;
+
+/// <summary>Ports of a running switch and what happens to their interfaces.</summary>
+[TestFixture]
+[Category("Topology")]
+public sealed partial class PortTests
+{
+    [Test]
+    public void Ports_describe_their_interfaces()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h2=1", "--port", "h1");
+        string mac1 = net.InSwitch("cat", "/sys/class/net/h1/address").Trim(), mac2 = net.InSwitch("cat", "/sys/class/net/h2/address").Trim();
+
+        string ports = daemon.Ofctl("dump-ports-desc"), show = daemon.Ofctl("show");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(ports, Does.Contain($" 1(h2): addr:{mac2}\n     config:     0\n     state:      LIVE\n     current:    10GB-FD COPPER\n     speed: 10000 Mbps now"));
+            Assert.That(ports, Does.Contain($" 2(h1): addr:{mac1}\n"));
+            Assert.That(show, Does.Contain("dpid:0000" + mac2.Replace(":", "", StringComparison.Ordinal)), "by default the lowest port's address");
+            Assert.That(daemon.Appctl("dpif/show"), Does.Match("^bpf@br0: hit:[0-9]+ missed:[0-9]+\n  br0:\n    h1 2/2: .system.\n    h2 1/1: .system.\n$"));
+            Assert.That(daemon.Warnings, Is.Empty);
+        });
+    }
+
+    [Test]
+    public void Local_port_has_its_number_on_the_wire()
+    {
+        using var net = new Netns("h1");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1=LOCAL");
+        Assert.That(daemon.Ofctl("dump-ports-desc"), Does.Contain(" LOCAL(h1): addr:"));
+    }
+
+    [Test]
+    public void Link_state_is_told_as_it_changes()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2");
+        using FakePeer controller = Subscribe(daemon);
+
+        net.InSwitch("ip", "link", "set", "h1", "down");
+        Expect(controller, PortReason.Modify, 1, port => port.Config == PortConfig.PortDown && port.State == PortState.LinkDown);
+        net.InSwitch("ip", "link", "set", "h1", "up");
+        Expect(controller, PortReason.Modify, 1, port => port.Config == PortConfig.None && port.State == PortState.Live);
+        net.InHost("h2", "ip", "link", "set", "eth0", "down");
+        Expect(controller, PortReason.Modify, 2, port => port.Config == PortConfig.None && port.State == PortState.LinkDown);
+        net.InHost("h2", "ip", "link", "set", "eth0", "up");
+        Expect(controller, PortReason.Modify, 2, port => port.State == PortState.Live);
+    }
+
+    [Test]
+    public void An_interface_that_goes_and_comes_back_has_the_same_number()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2");
+        using FakePeer controller = Subscribe(daemon);
+
+        net.RemoveWire("h2");
+        Expect(controller, PortReason.Delete, 2, _ => true);
+        Assert.That(daemon.Ofctl("dump-ports-desc"), Does.Not.Contain("h2"));
+        net.AddHost("h2");
+        Expect(controller, PortReason.Add, 2, port => port.Name == "h2");
+        net.InSwitch("ip", "link", "set", "h2", "down");
+        net.InSwitch("ip", "link", "set", "h2", "name", "other");
+        Expect(controller, PortReason.Delete, 2, _ => true);
+        net.InSwitch("ip", "link", "set", "other", "name", "h2");
+        Expect(controller, PortReason.Add, 2, port => port.Name == "h2" && port.Config == PortConfig.PortDown);
+        Assert.That(daemon.Warnings, Is.Empty);
+    }
+
+    [Test]
+    public void Port_mod_sets_the_interface_down_and_up()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2");
+
+        daemon.Ofctl("mod-port", "h1", "down");
+        Assert.That(net.InSwitch("ip", "link", "show", "h1"), Does.Not.Contain(",UP"));
+        daemon.Ofctl("mod-port", "h1", "up");
+        Assert.That(net.InSwitch("ip", "link", "show", "h1"), Does.Contain(",UP"));
+    }
+
+    [Test]
+    public void Port_counters_are_the_kernels()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2", "--fail-mode", "secure");
+        net.TryInHost("h1", "ping", "-c", "3", "-i", "0.05", "-W", "0.1", net.Ipv4("h2"));
+
+        string received = net.InSwitch("cat", "/sys/class/net/h1/statistics/rx_packets").Trim();
+        Assert.Multiple(() =>
+        {
+            Assert.That(daemon.Ofctl("dump-ports", "1"), Does.Contain($"rx pkts={received},"));
+            Assert.That(daemon.Appctl("dpctl/show", "-s"), Does.Contain($"  port 1: h1\n    RX packets:{received} "));
+        });
+    }
+
+    [Test]
+    public void A_port_is_promiscuous_while_the_switch_has_it()
+    {
+        using var net = new Netns("h1");
+        string Flags() => net.InSwitch("ip", "-d", "link", "show", "h1");
+        using (SwitchProcess.Start(net.Switch, "--port", "h1"))
+        {
+            Assert.That(Flags(), Does.Contain("promiscuity 1"));
+        }
+
+        Assert.That(Flags(), Does.Contain("promiscuity 0"));
+    }
+
+    [Test]
+    public void Nothing_is_left_behind()
+    {
+        using var net = new Netns("h1", "h2");
+        string before = Seen(net);
+        using (var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2"))
+        {
+            Assert.That(Seen(net), Is.Not.EqualTo(before));
+            Assert.That(daemon.Stop(), Is.Zero);
+            Assert.Multiple(() =>
+            {
+                Assert.That(Directory.GetFileSystemEntries(daemon.RunDirectory), Is.Empty);
+                Assert.That(Seen(net), Is.EqualTo(before));
+                Assert.That(daemon.Log, Is.Empty);
+            });
+        }
+    }
+
+    [Test]
+    public void After_a_kill_the_next_daemon_takes_over_and_leaves_nothing()
+    {
+        using var net = new Netns("h1");
+        string before = Seen(net);
+        using (var killed = SwitchProcess.Start(net.Switch, "--port", "h1"))
+        {
+            killed.Signal("KILL");
+            killed.WaitForExit();
+        }
+
+        using (var next = SwitchProcess.Start(net.Switch, "--port", "h1"))
+        {
+            Assert.That(next.Stop(), Is.Zero);
+        }
+
+        Assert.That(Seen(net), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void An_interface_of_another_daemon_is_refused()
+    {
+        using var net = new Netns("h1", "h2");
+        using var first = SwitchProcess.Start(net.Switch, "--port", "h2");
+        string directory = Directory.CreateTempSubdirectory("ovsbridge-run-").FullName;
+        try
+        {
+            CommandResult result = net.TryInSwitch(SwitchProcess.Program, "run", "--rundir", directory, "--port", "h1", "--port", "h2");
+            Assert.Multiple(() =>
+            {
+                Assert.That(result.ExitCode, Is.EqualTo(2));
+                Assert.That(result.Error, Is.EqualTo($"ovsbridge: interface h2 is in use by another ovsbridge (pid {first.ProcessId})\n"));
+                Assert.That(Directory.GetFileSystemEntries(directory), Is.Empty);
+                Assert.That(net.InSwitch("tc", "qdisc", "show", "dev", "h1"), Does.Not.Contain("clsact"), "what had been attached is detached");
+            });
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    /// <summary>What ip and tc show of the namespace, less the link state, which settles a while after the wires are there.</summary>
+    private static string Seen(Netns net) => string.Concat(
+        [LinkState().Replace(net.InSwitch("ip", "-d", "link"), ""), net.InSwitch("tc", "qdisc"), .. net.Hosts.Select(host =>
+            net.TryInSwitch("tc", "filter", "show", "dev", host, "ingress").Output)]);
+
+    [GeneratedRegex("<[^>]*>| state [A-Z]+| mode [A-Z]+|M-DOWN")]
+    private static partial Regex LinkState();
+
+    private static FakePeer Subscribe(SwitchProcess daemon)
+    {
+        FakePeer controller = FakePeer.Connect(Target.Parse("unix:" + Path.Combine(daemon.RunDirectory, "br0.mgmt"))).Handshake();
+        controller.Send(new SetConfig(FragmentHandling.Normal, 128));
+        controller.Ask<BarrierReply>(new BarrierRequest());
+        return controller;
+    }
+
+    /// <summary>Takes messages until the wanted change comes: carrier and administrative state can come one by one.</summary>
+    private static void Expect(FakePeer controller, PortReason reason, uint number, Func<PortDescription, bool> wanted)
+    {
+        while (true)
+        {
+            switch (controller.Receive())
+            {
+                case PortStatus status when status.Reason == reason && status.Port.PortNo == number && wanted(status.Port):
+                    return;
+                case PortStatus or PacketIn:
+                    break;
+                case EchoRequest echo:
+                    controller.Send(new EchoReply(echo.Data) { Xid = echo.Xid });
+                    break;
+                case var other:
+                    Assert.Fail($"unexpected: {other}");
+                    break;
+            }
+        }
+    }
+}
