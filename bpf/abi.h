@@ -31,6 +31,7 @@
 #define OVSB_ACTION_BLOCK	128	/* bytes of a struct action_block */
 #define OVSB_ACTION_DATA	112	/* of which action bytes; no action straddles two blocks */
 #define OVSB_MAX_ACTIONS	64	/* actions of one program; more: slow path, never cut */
+#define OVSB_MAX_RECIRC		8	/* how often a packet goes round */
 #define OVSB_PORT_LOCAL		65534	/* OFPP_LOCAL in the datapath */
 #define OVSB_UPCALL_MAX		65280	/* most packet bytes of an upcall: a perf record has at most 64 KiB; TCP's largest fit */
 
@@ -431,7 +432,7 @@ enum drop_reason {
 	DROP_ACTION_ERROR = 8,	/* a helper failed, or an action does not fit the packet */
 	DROP_BAD_PROGRAM = 9,	/* unknown action, or a chain that does not end */
 	DROP_METER = 10,
-	DROP_RECIRC_LIMIT = 11,
+	DROP_RECIRC_LIMIT = 11,	/* went round OVSB_MAX_RECIRC times and wanted more */
 	DROP_TABLE_BROKEN = 12,	/* the flow table contradicts itself */
 	DROP_EXPLICIT = 13,	/* DP_ACT_DROP without a better reason */
 	DROP_TTL = 14,		/* invalid TTL and nobody wants to know */

@@ -17,6 +17,7 @@
 
 #include "csum.bpf.h"
 #include "drop.bpf.h"
+#include "lookup.bpf.h"
 #include "parse.bpf.h"
 #include "upcall.bpf.h"
 
@@ -53,6 +54,11 @@ struct set_nd {
 struct set_tag {
 	struct dp_action head;
 	struct dp_set_mpls change;
+};
+
+struct push_mpls {
+	struct dp_action head;
+	struct dp_push_mpls push;
 };
 
 struct to_userspace {
@@ -429,6 +435,152 @@ __noinline int dec_mpls_ttl(struct __sk_buff *skb, struct scratch *s)
 	return 0;
 }
 
+/* ---- MPLS -------------------------------------------------------------------------------------------------------- */
+
+/*
+ * Inserts a label stack entry behind the ethertype.  Room is made in front, where a helper can, and what is before the ethertype
+ * (addresses and tags) moves up.
+ */
+__noinline int push_mpls(struct __sk_buff *skb, struct scratch *s, const struct push_mpls *a)
+{
+	__u32 *p, type_at;
+	int err;
+
+	if (!s || !a)
+		return DROP_BAD_PROGRAM;
+	err = layout_of(skb, s);
+	if (err)
+		return err;
+	type_at = s->at.type_at;
+	if (!s->at.ethernet_ii || bpf_skb_change_head(skb, 4, 0))
+		return DROP_ACTION_ERROR;
+	s->stale = 1;
+
+	/* the type is behind no, one or two tags; five words hold addresses and two tags */
+	p = bytes_at(skb, 0, 18);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	p[0] = p[1];
+	p[1] = p[2];
+	p[2] = p[3];
+	if (type_at > 12) {
+		p = bytes_at(skb, 0, 26);
+		if (!p)
+			return DROP_ACTION_ERROR;
+		p[3] = p[4];
+		if (type_at > 16)
+			p[4] = p[5];
+	}
+	p = bytes_at(skb, type_at, 6);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	*(__be16 *)p = bpf_htons(a->head.arg);
+	*(__be16 *)((void *)p + 2) = a->push.lse;
+	*(__be16 *)((void *)p + 4) = a->push.lse >> 16;
+	return 0;
+}
+
+/*
+ * Removes the top entry.  No helper removes bytes there from a packet that is not IP, but one removes a VLAN tag: two more tags
+ * are pushed, so that the entry is behind an ethertype of our own; this is made to say "tag", and the entry's last two bytes
+ * the type that follows; then three tags are popped, the entry as the last.  So skb->protocol ends right, too.
+ */
+__noinline int pop_mpls(struct __sk_buff *skb, struct scratch *s, __u32 type)
+{
+	__be16 tpid[MAX_VLAN_TAGS] = {};
+	__u16 tci[MAX_VLAN_TAGS] = {};
+	void *p;
+	int err;
+
+	if (!s)
+		return DROP_BAD_PROGRAM;
+	err = layout_of(skb, s);
+	if (err)
+		return err;
+	if (s->at.network != NETWORK_MPLS || !s->at.ethernet_ii)
+		return DROP_ACTION_ERROR;
+	s->stale = 1;
+
+	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
+		if (!skb->vlan_present)
+			break;
+		tpid[i] = skb->vlan_proto;
+		tci[i] = skb->vlan_tci;
+		if (bpf_skb_vlan_pop(skb))
+			return DROP_ACTION_ERROR;
+	}
+	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0) || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0))
+		return DROP_ACTION_ERROR;
+	p = bytes_at(skb, 16, 6);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	*(__be16 *)p = bpf_htons(ETH_P_8021Q);
+	*(__be16 *)(p + 4) = bpf_htons(type);
+	if (bpf_skb_vlan_pop(skb) || bpf_skb_vlan_pop(skb) || bpf_skb_vlan_pop(skb))
+		return DROP_ACTION_ERROR;
+	for (int i = MAX_VLAN_TAGS - 1; i >= 0; i--) {
+		if (tpid[i] && bpf_skb_vlan_push(skb, tpid[i], tci[i]))
+			return DROP_ACTION_ERROR;
+	}
+	return 0;
+}
+
+/*
+ * Between the top label and what is below it: another label, or behind the bottom of the stack an IPv4 or IPv6 header, told by
+ * its first four bits.
+ */
+__noinline int copy_ttl(struct __sk_buff *skb, struct scratch *s, __u32 out)
+{
+	__u8 *top, *below, *ttl;
+	__u32 pos;
+	int err;
+
+	if (!s)
+		return DROP_BAD_PROGRAM;
+	err = layout_of(skb, s);
+	if (err)
+		return err;
+	pos = s->at.network_at;
+	top = bytes_at(skb, pos, 4);
+	if (s->at.network != NETWORK_MPLS || !top)
+		return DROP_ACTION_ERROR;
+	if (!(top[2] & 1)) {
+		below = bytes_at(skb, pos, 8);
+		if (s->at.mpls_entries < 2 || !below)
+			return DROP_ACTION_ERROR;
+		if (out)
+			below[3] = below[7];
+		else
+			below[7] = below[3];
+		return 0;
+	}
+
+	/* the parser did not look here: it may not be in the linear part yet */
+	if (pos + 44 <= skb->len)
+		bpf_skb_pull_data(skb, pos + 44);
+	else if (pos + 24 <= skb->len)
+		bpf_skb_pull_data(skb, pos + 24);
+	top = bytes_at(skb, pos, 24);
+	if (!top)
+		return DROP_ACTION_ERROR;
+	below = top + 4;
+	if (below[0] >> 4 == 4) {
+		if (out)
+			top[3] = below[8];
+		else
+			set_ipv4_ttl(below, top[3]);
+		return 0;
+	}
+	ttl = bytes_at(skb, pos, 44);
+	if (!ttl || ttl[4] >> 4 != 6)
+		return DROP_ACTION_ERROR;
+	if (out)
+		ttl[3] = ttl[11];
+	else
+		ttl[11] = ttl[3];
+	return 0;
+}
+
 /* ---- transport layer --------------------------------------------------------------------------------------------- */
 
 /*
@@ -577,6 +729,11 @@ static __always_inline int finish(struct scratch *s)
 
 /* Not a drop reason: the program is over, and the packet goes where the pending output says. */
 #define STEP_FINISHED __DROP_MAX
+/* Nor this: the packet is to be looked up again. */
+#define STEP_RECIRC   (__DROP_MAX + 1)
+
+/* What run_program returns besides TC_ACT_*. */
+#define VERDICT_RECIRC 0x100
 
 /* Actions that leave the packet as it is, or end the program: a pending output may wait. */
 static __always_inline int leaves_packet(__u16 type)
@@ -599,7 +756,7 @@ static __always_inline int leaves_packet(__u16 type)
 	})
 
 /*
- * Runs the action at `at` of block b, any but an output.  Returns 0 to go on, a drop reason, or STEP_FINISHED.  A
+ * Runs the action at `at` of block b, any but an output.  Returns 0 to go on, a drop reason, or STEP_*.  A
  * global function, or the verifier would go through all of it at each of the loop's turns.
  */
 __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct action_block *b, __u32 at)
@@ -645,6 +802,13 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 		return set_tag(skb, s, PAYLOAD(struct set_tag), NETWORK_MPLS);
 	case DP_ACT_SET_PBB:
 		return set_tag(skb, s, PAYLOAD(struct set_tag), NETWORK_PBB);
+	case DP_ACT_PUSH_MPLS:
+		return push_mpls(skb, s, PAYLOAD(struct push_mpls));
+	case DP_ACT_POP_MPLS:
+		return pop_mpls(skb, s, a->arg);
+	case DP_ACT_COPY_TTL_OUT:
+	case DP_ACT_COPY_TTL_IN:
+		return copy_ttl(skb, s, a->type == DP_ACT_COPY_TTL_OUT);
 	case DP_ACT_DEC_TTL:
 	case DP_ACT_DEC_MPLS_TTL:
 		reason = a->type == DP_ACT_DEC_TTL ? dec_ttl(skb, s) : dec_mpls_ttl(skb, s);
@@ -656,6 +820,16 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 	case DP_ACT_SET_PRIORITY:
 		skb->priority = a->arg;
 		return 0;
+	case DP_ACT_HASH:
+		/* of the packet as it is now */
+		if (parse(skb, &s->again, &s->at) != PARSE_OK)
+			return DROP_NO_MEMORY;
+		s->stale = 0;
+		s->hash = flow_hash(a->arg, &s->again);
+		return 0;
+	case DP_ACT_RECIRC:
+		s->recirc_id = a->arg;
+		return STEP_RECIRC;
 	case DP_ACT_DROP:
 		drop(s->cpu, a->arg && a->arg < __DROP_MAX ? a->arg : DROP_EXPLICIT);
 		s->handled = 1;
@@ -665,7 +839,7 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 	}
 }
 
-/* Runs the program that starts in block `first`. */
+/* Runs the program that starts in block `first`; returns TC_ACT_*, or VERDICT_RECIRC. */
 __noinline int run_program(struct __sk_buff *skb, struct scratch *s, __u32 first)
 {
 	const struct action_block *b = bpf_map_lookup_elem(&action_blocks, &first);
@@ -677,6 +851,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, __u32 first
 	s->pending = 0;
 	s->handled = 0;
 	s->stale = 0;
+	s->hash = 0;
 	if (!first || !b)
 		return drop(s->cpu, first ? DROP_BAD_PROGRAM : DROP_ACTION);
 
@@ -708,6 +883,8 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, __u32 first
 		reason = run_action(skb, s, b, at - a->len);
 		if (reason == STEP_FINISHED)
 			return finish(s);
+		if (reason == STEP_RECIRC)
+			return VERDICT_RECIRC;
 		if (reason)
 			break;
 		reason = DROP_BAD_PROGRAM;

@@ -75,9 +75,7 @@ static __always_inline void count_flow(struct scratch *s, __u32 flow)
 static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
 {
 	const struct in_port *port = find_in_port(skb->ifindex);
-	const struct flow_entry *flow;
-	__u32 number, index;
-	int status;
+	__u32 number, recirc_id = 0, hash = 0;
 
 	s->len = skb->len + (skb->vlan_present ? 4 : 0);
 	stats->rx++;
@@ -88,24 +86,40 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 		return drop(s->cpu, DROP_PORT_NO_RECV);
 	number = port->port;
 
-	status = parse(skb, &s->up.key, &s->at);
-	if (status != PARSE_OK)
-		return drop(s->cpu, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
-	s->up.key.in_port = number;
+	for (int round = 0; round <= OVSB_MAX_RECIRC; round++) {
+		const struct flow_entry *flow;
+		int status, verdict;
+		__u32 index;
 
-	index = lookup_flow(&s->up.key, s->cpu);
-	if (index == NO_FLOW) {
-		stats->miss++;
-		upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
-		return TC_ACT_SHOT;
+		status = parse(skb, &s->up.key, &s->at);
+		if (status != PARSE_OK)
+			return drop(s->cpu, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
+		s->up.key.in_port = number;
+		s->up.key.recirc_id = recirc_id;
+		s->up.key.dp_hash = hash;
+
+		index = lookup_flow(&s->up.key, s->cpu);
+		if (index == NO_FLOW) {
+			stats->miss++;
+			upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
+			return TC_ACT_SHOT;
+		}
+		stats->hit++;
+		s->len = skb->len + (skb->vlan_present ? 4 : 0);
+		count_flow(s, index);
+		flow = bpf_map_lookup_elem(&flows, &index);
+		if (!flow)
+			return drop(s->cpu, DROP_TABLE_BROKEN);
+		/* one load: the program may be replaced meanwhile */
+		verdict = run_program(skb, s, *(const volatile __u32 *)&flow->actions);
+		if (verdict != VERDICT_RECIRC)
+			return verdict;
+		if (round < OVSB_MAX_RECIRC)
+			stats->recirc++;
+		recirc_id = s->recirc_id;
+		hash = s->hash;
 	}
-	stats->hit++;
-	count_flow(s, index);
-	flow = bpf_map_lookup_elem(&flows, &index);
-	if (!flow)
-		return drop(s->cpu, DROP_TABLE_BROKEN);
-	/* one load: the program may be replaced meanwhile */
-	return run_program(skb, s, *(const volatile __u32 *)&flow->actions);
+	return drop(s->cpu, DROP_RECIRC_LIMIT);
 }
 
 SEC("tc")

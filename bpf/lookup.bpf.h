@@ -112,6 +112,32 @@ __noinline __u32 lookup_mask(const struct flow_key *key, __u32 number, __u64 has
 	return search_bucket(bucket, tag, number, mask, key);
 }
 
+/*
+ * The hash of DP_ACT_HASH: the same for all packets of a transport connection in one direction.  Datapath/FlowHash.cs computes
+ * it too, and says why it covers what it does.
+ */
+static __always_inline __u32 flow_hash(__u32 seed, const struct flow_key *key)
+{
+	const __u64 *words = (const __u64 *)key;
+	const __u64 eth_src = 0x0000ffffffffffffULL, ip_proto = 0xff, ports = 0xffffffff00000000ULL;
+	__u64 hash = seed;
+
+#define MIX(WORD)                                               \
+	do {                                                    \
+		hash = (hash ^ (WORD)) * 0x9e3779b97f4a7c15ULL; \
+		hash ^= hash >> 32;                             \
+	} while (0)
+	MIX(words[1]);
+	MIX(words[2] & eth_src);
+	MIX(words[4] & (key->ip_frag ? ip_proto : ip_proto | ports));
+	for (int i = 5; i <= 9; i++)
+		MIX(words[i]);
+#undef MIX
+	return hash;
+}
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "masks of words, and flow_ref as a word, are little endian");
+
 /* The number of the megaflow that the key belongs to, or NO_FLOW. */
 __noinline __u32 lookup_flow(const struct flow_key *key, __u32 cpu)
 {

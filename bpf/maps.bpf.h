@@ -126,9 +126,11 @@ struct scratch {
 	__u32 len;     /* with a tag in metadata */
 	__u32 pending; /* ifindex of an output that is not done yet; 0: none */
 	__u32 pending_flags;
-	__u32 handled; /* the packet went somewhere, or its loss was counted */
-	__u32 stale;   /* an action changed the headers: at is to be made anew */
-	__u32 _pad[5];
+	__u32 handled;	 /* the packet went somewhere, or its loss was counted */
+	__u32 stale;	 /* an action changed the headers: at is to be made anew */
+	__u32 recirc_id; /* of the next lookup */
+	__u32 hash;	 /* result of DP_ACT_HASH */
+	__u32 _pad[3];
 };
 
 _Static_assert(sizeof(struct scratch) % 64 == 0, "scratch of two CPUs in one cache line");

@@ -24,7 +24,9 @@ public sealed class EbpfDatapath : IDatapath
         DpActionType.Output, DpActionType.Userspace, DpActionType.Sample, DpActionType.Drop,
         DpActionType.PushVlan, DpActionType.PopVlan, DpActionType.SetVlan, DpActionType.SetEth,
         DpActionType.SetIpv4, DpActionType.SetIpv6, DpActionType.SetArp, DpActionType.SetTp, DpActionType.SetNd,
-        DpActionType.SetMpls, DpActionType.SetPbb, DpActionType.DecTtl, DpActionType.DecMplsTtl, DpActionType.SetPriority,
+        DpActionType.SetMpls, DpActionType.PushMpls, DpActionType.PopMpls, DpActionType.CopyTtlOut, DpActionType.CopyTtlIn,
+        DpActionType.SetPbb, DpActionType.DecTtl, DpActionType.DecMplsTtl, DpActionType.SetPriority,
+        DpActionType.Hash, DpActionType.Recirc,
     ];
 
     private readonly Lock _portLock = new();
@@ -41,6 +43,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly ConcurrentBag<DpActionExecutor> _executors = [];
     private readonly ITimer? _sorter;
     private readonly int _cpus;
+    private ulong _ownHits, _ownMisses, _ownRecirculated;
     private int _disposed;
 
     /// <summary>Loads the programs.</summary>
@@ -174,7 +177,7 @@ public sealed class EbpfDatapath : IDatapath
         }
 
         ChecksumFixer.Complete(packet);
-        executor.Run(packet, actions, new Execution(this, sink));
+        new Execution(this, executor, sink).Run(packet, actions);
         _executors.Add(executor);
     }
 
@@ -211,13 +214,13 @@ public sealed class EbpfDatapath : IDatapath
         return new DatapathStats
         {
             Rx = sum.Rx,
-            Hit = sum.Hit,
-            Miss = sum.Miss,
+            Hit = sum.Hit + Interlocked.Read(ref _ownHits),
+            Miss = sum.Miss + Interlocked.Read(ref _ownMisses),
             Upcalls = sum.Upcalls,
             Lost = sum.Lost,
             MasksTried = sum.MasksTried,
             Tx = sum.Tx,
-            Recirculated = sum.Recirc,
+            Recirculated = sum.Recirc + Interlocked.Read(ref _ownRecirculated),
             Flows = _flows.Count,
             Masks = _flows.MaskCount,
             Drops = drops,
@@ -275,11 +278,52 @@ public sealed class EbpfDatapath : IDatapath
         }
     }
 
-    private void Drop(DropReason reason) => Interlocked.Increment(ref _ownDrops[(int)reason]);
-
-    /// <summary>Where the actions of a packet in user space go.</summary>
-    private sealed class Execution(EbpfDatapath datapath, IUpcallSink? sink) : IDpActionOwner
+    /// <summary>One packet that user space holds, on its way through a program, and through more when it goes round.</summary>
+    private sealed class Execution(EbpfDatapath datapath, DpActionExecutor executor, IUpcallSink? sink) : IDpActionOwner
     {
+        private bool _again;
+        private FlowKey _context;
+
+        public void Run(DpPacket packet, DpActions actions)
+        {
+            if (!PacketParser.TryParse(packet, out FlowKey key, out _))
+            {
+                Drop(DropReason.TooShort);
+                return;
+            }
+
+            for (int round = 0; ; round++)
+            {
+                _again = false;
+                executor.Run(packet, key, actions, this);
+                if (!_again)
+                {
+                    return;
+                }
+
+                if (round == Abi.MaxRecirculations)
+                {
+                    Drop(DropReason.RecircLimit);
+                    return;
+                }
+
+                Interlocked.Increment(ref datapath._ownRecirculated);
+                _ = PacketParser.TryParse(packet, out key, out _);
+                key.InPort = _context.InPort;
+                key.RecircId = _context.RecircId;
+                _context.AsWords()[17..FlowKey.PacketWords].CopyTo(key.AsMutableWords()[17..]); // tunnel and hash
+                if (datapath._flows.Use(key, packet.TotalLength) is not { } next)
+                {
+                    Interlocked.Increment(ref datapath._ownMisses);
+                    Userspace(packet, key, UpcallReason.Miss, new DpUserspace { MaxLen = DpUserspace.WholePacket });
+                    return;
+                }
+
+                Interlocked.Increment(ref datapath._ownHits);
+                actions = next;
+            }
+        }
+
         public void Output(DpPacket packet, in DpOutput output)
         {
             if (datapath._ports.Find(output.Port) is not { } port || (port.Flags & DpPortFlags.NoFwd) != 0)
@@ -305,10 +349,14 @@ public sealed class EbpfDatapath : IDatapath
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 
-        public void Recirculate(DpPacket packet, in FlowKey context) => Drop(DropReason.RecircLimit);
+        public void Recirculate(DpPacket packet, in FlowKey context)
+        {
+            _again = true;
+            _context = context;
+        }
 
         public bool Sample(uint probability) => Random.Shared.NextInt64(1L << 32) < probability;
 
-        public void Drop(DropReason reason) => datapath.Drop(reason);
+        public void Drop(DropReason reason) => Interlocked.Increment(ref datapath._ownDrops[(int)reason]);
     }
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
@@ -32,6 +33,7 @@ internal sealed class FlowTable
     private readonly MaskTable _masks;
     private readonly ActionPrograms _programs;
     private readonly IndexPool _free;
+    private readonly EbpfMegaflow?[] _byIndex;
     private readonly ulong _hashSeed;
     private readonly uint _bucketMask;
     private readonly int _maxFlows;
@@ -50,6 +52,7 @@ internal sealed class FlowTable
         _maxFlows = _flows.Length;
         _bucketMask = (uint)_buckets.Length - 1;
         _free = new IndexPool(0, _maxFlows);
+        _byIndex = new EbpfMegaflow?[_maxFlows];
         _programs = new ActionPrograms(bpf.Map("action_blocks").MapValues<ActionBlock>());
         Span<byte> seed = stackalloc byte[8];
         RandomNumberGenerator.Fill(seed); // an attacker must not know which keys share a bucket
@@ -116,13 +119,18 @@ internal sealed class FlowTable
     {
         lock (_lock)
         {
-            // Masks first: the list must name the mask before a bucket names the flow.
+            if (_masks.Find(mask) is { } there && Find(there, key) is not null)
+            {
+                throw new ArgumentException("there is a flow with this mask and masked key already", nameof(key));
+            }
+
             ActionProgram? program = _programs.Acquire(actions);
             if (program is null)
             {
                 return Refuse();
             }
 
+            // The list must name the mask before a bucket names the flow.
             SearchMask? search = _masks.Acquire(mask);
             int index = search is null ? -1 : _free.Take();
             EbpfMegaflow? flow = null;
@@ -138,6 +146,7 @@ internal sealed class FlowTable
 
             if (flow is not null)
             {
+                _byIndex[index] = flow;
                 _count++;
                 return flow;
             }
@@ -226,8 +235,9 @@ internal sealed class FlowTable
             for (int i = 0; i < flows.Length; i++)
             {
                 EbpfMegaflow flow = Own(flows[i]);
-                flow.Final = final[i] = Sum(flow.Index);
+                flow.Final = final[i] = Sum(flow);
                 Volatile.Write(ref flow.HasFinal, true);
+                _byIndex[flow.Index] = null;
                 _free.Return(flow.Index);
             }
 
@@ -242,11 +252,34 @@ internal sealed class FlowTable
     {
         EbpfMegaflow flow = Own(handle);
         Check(flow);
-        MegaflowStats now = Sum(flow.Index);
+        MegaflowStats now = Sum(flow);
 
         // If it is just being removed, its number may be another flow's by now; then the final statistics were there before.
         Interlocked.MemoryBarrier();
         return Volatile.Read(ref flow.HasFinal) ? flow.Final : now;
+    }
+
+    /// <summary>Looks up a packet that user space holds, and counts it; null: no flow.</summary>
+    /// <returns>The flow's program.</returns>
+    public DpActions? Use(in FlowKey key, int length)
+    {
+        lock (_lock)
+        {
+            foreach (SearchMask mask in _masks.Order)
+            {
+                if (Find(mask, key) is { } flow)
+                {
+                    flow.Own = new MegaflowStats(
+                        flow.Own.Packets + 1,
+                        flow.Own.Bytes + (ulong)length,
+                        (ulong)Stopwatch.GetTimestamp() * (1_000_000_000 / (ulong)Stopwatch.Frequency), // CLOCK_MONOTONIC
+                        (ushort)(flow.Own.TcpFlags | key.TcpFlags));
+                    return flow.Program.Actions;
+                }
+            }
+
+            return null;
+        }
     }
 
     /// <summary>Brings the masks that were hit most to the front of the search.</summary>
@@ -275,6 +308,15 @@ internal sealed class FlowTable
 
     internal static int BucketsFor(int maxFlows) =>
         (int)Math.Max(4, BitOperations.RoundUpToPowerOf2((uint)((maxFlows * 1.6 / Abi.BucketSlots) + 1)));
+
+    private (uint Tag, uint Home, uint Other) Place(SearchMask mask, in FlowKey key)
+    {
+        ulong hash = Hash(_hashSeed, mask, key);
+        uint tag = (uint)(hash >> 32) | 1;
+        uint home = (uint)hash & _bucketMask;
+        uint step = (tag * Abi.OtherMultiplier) & _bucketMask;
+        return (tag, home, home ^ (step == 0 ? 1 : step));
+    }
 
     private EbpfMegaflow? Refuse()
     {
@@ -307,12 +349,7 @@ internal sealed class FlowTable
     private unsafe bool Link(EbpfMegaflow flow, in FlowKey key)
     {
         SearchMask mask = flow.Mask;
-        ulong hash = Hash(_hashSeed, mask, key);
-        uint tag = (uint)(hash >> 32) | 1;
-        uint home = (uint)hash & _bucketMask;
-        uint step = (tag * Abi.OtherMultiplier) & _bucketMask;
-        uint other = home ^ (step == 0 ? 1 : step);
-
+        (uint tag, uint home, uint other) = Place(mask, key);
         ref FlowEntry entry = ref _flows[flow.Index];
         entry = default;
         entry.Mask = (ushort)mask.Number;
@@ -325,18 +362,6 @@ internal sealed class FlowTable
         for (int cpu = 0; cpu < _cpus; cpu++)
         {
             _stats[(cpu * _maxFlows) + flow.Index] = default;
-        }
-
-        if (Contains(home, tag, entry) || Contains(other, tag, entry))
-        {
-            _free.Return(flow.Index);
-            MaskTable.Release(mask); // another flow has it too
-            if (_programs.Release(flow.Program))
-            {
-                _programs.Free(flow.Program);
-            }
-
-            throw new ArgumentException("there is a flow with this mask and key already", nameof(key));
         }
 
         foreach (uint number in (ReadOnlySpan<uint>)[home, other])
@@ -376,8 +401,16 @@ internal sealed class FlowTable
         }
     }
 
-    private unsafe bool Contains(uint bucket, uint tag, in FlowEntry entry)
+    /// <summary>The flow with this mask and masked key, or null.</summary>
+    private EbpfMegaflow? Find(SearchMask mask, in FlowKey key)
     {
+        (uint tag, uint home, uint other) = Place(mask, key);
+        return Find(home, tag, mask, key) ?? Find(other, tag, mask, key);
+    }
+
+    private unsafe EbpfMegaflow? Find(uint bucket, uint tag, SearchMask mask, in FlowKey key)
+    {
+        ReadOnlySpan<ulong> words = key.AsWords(), masks = mask.Mask.AsWords();
         for (int slot = 0; slot < Abi.BucketSlots; slot++)
         {
             FlowRef reference = _buckets[(int)bucket].Slot[slot];
@@ -387,28 +420,28 @@ internal sealed class FlowTable
             }
 
             ref FlowEntry there = ref _flows[(int)reference.Flow];
-            bool same = there.Mask == entry.Mask;
-            for (int i = 0; i < Abi.KeyWords && same; i++)
+            bool same = there.Mask == mask.Number;
+            for (int i = 0; i < mask.Words.Length && same; i++)
             {
-                same = there.Word[i] == entry.Word[i];
+                same = there.Word[i] == (words[mask.Words[i]] & masks[mask.Words[i]]);
             }
 
             if (same)
             {
-                return true;
+                return _byIndex[(int)reference.Flow];
             }
         }
 
-        return false;
+        return null;
     }
 
-    private MegaflowStats Sum(int index)
+    private MegaflowStats Sum(EbpfMegaflow flow)
     {
-        ulong packets = 0, bytes = 0, used = 0;
-        uint flags = 0;
+        (ulong packets, ulong bytes, ulong used, ushort ownFlags) = flow.Own;
+        uint flags = ownFlags;
         for (int cpu = 0; cpu < _cpus; cpu++)
         {
-            ref FlowStats stats = ref _stats[(cpu * _maxFlows) + index];
+            ref FlowStats stats = ref _stats[(cpu * _maxFlows) + flow.Index];
             packets += Volatile.Read(ref stats.Packets);
             bytes += Volatile.Read(ref stats.Bytes);
             used = Math.Max(used, Volatile.Read(ref stats.UsedNs));
@@ -445,6 +478,11 @@ internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, 
 
     /// <summary>Whether <see cref="FlowTable.Remove"/> took it.</summary>
     public bool IsRemoved { get; set; }
+
+    /// <summary>
+    /// Packets that user space looked up. Under the table's lock; a reader without it may see a packet more or less.
+    /// </summary>
+    public MegaflowStats Own { get; set; }
 
     /// <summary>Statistics at its end.</summary>
     public MegaflowStats Final { get; set; }

@@ -39,13 +39,13 @@ internal sealed unsafe class MaskTable
     /// <summary>In the order of search.</summary>
     public IReadOnlyList<SearchMask> Order => _order;
 
-    /// <summary>
-    /// The mask with the packet part of <paramref name="mask"/>, new ones last in the order; null when there are too many.
-    /// </summary>
+    /// <summary>The mask with the packet part of <paramref name="mask"/>, if there is a flow that uses it.</summary>
+    public SearchMask? Find(in FlowKey mask) => _byMask.GetValueOrDefault(PacketPart(mask));
+
+    /// <summary>As <see cref="Find"/>, for one more flow; a new one comes last in the order. Null: there are too many.</summary>
     public SearchMask? Acquire(in FlowKey mask)
     {
-        FlowKey packetPart = default;
-        mask.PacketPart().CopyTo(packetPart.AsMutableWords());
+        FlowKey packetPart = PacketPart(mask);
         if (_byMask.TryGetValue(packetPart, out SearchMask? known))
         {
             known.Flows++;
@@ -122,6 +122,13 @@ internal sealed unsafe class MaskTable
         _order.AddRange(order);
         Publish();
         return true;
+    }
+
+    private static FlowKey PacketPart(in FlowKey mask)
+    {
+        FlowKey packetPart = default;
+        mask.PacketPart().CopyTo(packetPart.AsMutableWords());
+        return packetPart;
     }
 
     /// <summary>Lookups that ended with a mask since the maps were made.</summary>

@@ -21,6 +21,7 @@ internal static class Abi
     public const int BucketSlots = 7; // OVSB_BUCKET_SLOTS
     public const int ActionData = 112; // OVSB_ACTION_DATA
     public const int MaxActions = 64; // OVSB_MAX_ACTIONS
+    public const int MaxRecirculations = 8; // OVSB_MAX_RECIRC
     public const uint PortUp = 0x01; // OVSB_PORT_UP
     public const uint PortPeer = 0x08; // OVSB_PORT_PEER
     public const uint OtherMultiplier = 0x9e3779b1; // OVSB_OTHER_MULT

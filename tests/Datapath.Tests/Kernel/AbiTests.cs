@@ -17,7 +17,7 @@ public sealed unsafe class AbiTests
     private static readonly HashSet<string> _private =
     [
         "scratch", "layout", "exthdr_walk", "cursor", "abi_types", "__sk_buff", "to_userspace",
-        "set_eth", "set_ipv4", "set_ipv6", "set_arp", "set_tp", "set_nd", "set_tag",
+        "set_eth", "set_ipv4", "set_ipv6", "set_arp", "set_tp", "set_nd", "set_tag", "push_mpls",
     ];
 
     private BpfObject _bpf = null!;
@@ -111,6 +111,8 @@ public sealed unsafe class AbiTests
     [TestCase("OVSB_BUCKET_SLOTS", Abi.BucketSlots)]
     [TestCase("OVSB_ACTION_DATA", Abi.ActionData)]
     [TestCase("OVSB_MAX_ACTIONS", Abi.MaxActions)]
+    [TestCase("OVSB_MAX_RECIRC", Abi.MaxRecirculations)]
+    [TestCase("OVSB_MAX_RECIRC", Memory.InMemoryDatapath.MaxRecirculations)]
     [TestCase("OVSB_PORT_LOCAL", OpenFlow.Actions.OfPorts.DatapathLocal)]
     [TestCase("OVSB_FRAG_ANY", FlowKey.FragAny)]
     [TestCase("OVSB_FRAG_LATER", FlowKey.FragLater)]
