@@ -156,6 +156,9 @@ public sealed class DpActionWriter
         }
     }
 
+    /// <summary>The program as a value.</summary>
+    public DpActions ToActions() => DpActions.FromBytes(Written);
+
     /// <summary>Inserts an action without payload before the one at <paramref name="offset"/> bytes of <see cref="Written"/>.</summary>
     public void Insert(int offset, DpActionType type, uint arg = 0)
     {
@@ -167,9 +170,6 @@ public sealed class DpActionWriter
         _buffer.Write(written.AsSpan(offset));
         Count = count + 1;
     }
-
-    /// <summary>The program as a value.</summary>
-    public DpActions ToActions() => DpActions.FromBytes(Written);
 
     private void Header(DpActionType type, uint arg, int payload)
     {

@@ -32,6 +32,33 @@ internal sealed class RuleClassifier
     /// <summary>All rules.</summary>
     internal IEnumerable<Rule> Rules => _subtables.SelectMany(s => s.Rules);
 
+    /// <summary>Whether some packet is matched by <paramref name="match"/> and by a rule of this priority (OFPFF_CHECK_OVERLAP).</summary>
+    /// <remarks>
+    /// One lookup a subtable whose mask <paramref name="match"/> contains, as that of flows of one kind does; else it takes a
+    /// look at each rule.
+    /// </remarks>
+    internal bool Overlaps(Match match, ushort priority)
+    {
+        foreach (Subtable subtable in _subtables)
+        {
+            if (subtable.MaxPriority < priority)
+            {
+                return false; // nor any later one
+            }
+
+            ref readonly FlowKey mask = ref subtable.Shape.Mask;
+            bool overlaps = mask.Masked(match.Mask) == mask
+                ? subtable.Find(new Match(match.Value, mask), priority) is not null
+                : subtable.Rules.Any(rule => rule.Priority == priority && rule.Match.Overlaps(match));
+            if (overlaps)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>The rule with exactly this match and priority, or null.</summary>
     internal Rule? Find(Match match, ushort priority)
     {

@@ -65,11 +65,8 @@ internal sealed class FlowModHandler(TimeProvider time, Action pushStats)
         FlowTable table = edit.Table(mod.TableId);
 
         // 6.4: an entry with the same match and priority overlaps as well, so OFPFF_CHECK_OVERLAP never replaces one.
-        if (mod.Flags.HasFlag(FlowModFlags.CheckOverlap)
-            && table.Rules.FirstOrDefault(rule => rule.Priority == mod.Priority && rule.Match.Overlaps(mod.Match)) is not null)
-        {
+        if (mod.Flags.HasFlag(FlowModFlags.CheckOverlap) && table.Overlaps(mod.Match, mod.Priority))
             throw new OfErrorException(OfError.FlowModFailedOverlap, $"priority {mod.Priority} in table {mod.TableId}");
-        }
 
         Rule? old = table.Find(mod.Match, mod.Priority);
         if (old is null && table.Count >= edit.TableSettings[mod.TableId].MaxFlows)

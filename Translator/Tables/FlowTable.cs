@@ -37,6 +37,9 @@ public sealed class FlowTable
     /// <summary>The flow with exactly this match and priority, or null.</summary>
     public Rule? Find(Match match, ushort priority) => Classifier.Find(match, priority);
 
+    /// <summary>Whether some packet is matched by <paramref name="match"/> and by a flow of this priority.</summary>
+    public bool Overlaps(Match match, ushort priority) => Classifier.Overlaps(match, priority);
+
     /// <summary>This table with <paramref name="rule"/>, in place of one with the same match and priority.</summary>
     public FlowTable With(Rule rule) => new(TableId, Stats, Classifier.With(rule));
 

@@ -17,6 +17,7 @@ public sealed class FakeController : IOfConnection, IDisposable
 
     private readonly IOfMessageHandler _switch;
     private readonly ConcurrentQueue<OfMessage> _received = new();
+    private readonly object _arrival = new(); // a Monitor: tests wait on it
     private uint _lastXid;
     private bool _isGone;
 
@@ -69,6 +70,22 @@ public sealed class FakeController : IOfConnection, IDisposable
         catch (OfErrorException e)
         {
             Received(new ErrorMessage(e.Error.Type, e.Error.Code, bytes) { Xid = MessageHeader.Read(bytes).Xid });
+        }
+    }
+
+    /// <summary>Waits until a message is there, for what is sent from another thread.</summary>
+    /// <exception cref="TimeoutException">None came.</exception>
+    public void WaitForMessage(TimeSpan limit)
+    {
+        lock (_arrival)
+        {
+            long start = TimeProvider.System.GetTimestamp();
+            while (_received.IsEmpty)
+            {
+                TimeSpan left = limit - TimeProvider.System.GetElapsedTime(start);
+                if (left <= TimeSpan.Zero || !Monitor.Wait(_arrival, left))
+                    throw new TimeoutException("no message came");
+            }
         }
     }
 
@@ -190,7 +207,13 @@ public sealed class FakeController : IOfConnection, IDisposable
     {
         if (_isGone)
             return false;
-        _received.Enqueue(OfCodec.Decode(OfCodec.Encode(message)));
+        OfMessage decoded = OfCodec.Decode(OfCodec.Encode(message));
+        lock (_arrival)
+        {
+            _received.Enqueue(decoded);
+            Monitor.PulseAll(_arrival);
+        }
+
         return true;
     }
 }

@@ -1,4 +1,5 @@
 using OvsBridge.Datapath;
+using OvsBridge.Datapath.Text;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Text;
 using OvsBridge.Translator.Tables;

@@ -1,0 +1,132 @@
+using OvsBridge.Datapath;
+using OvsBridge.OpenFlow;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.Translator.Switch;
+using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Xlate;
+
+namespace OvsBridge.Translator.Upcalls;
+
+/// <summary>A megaflow for people to look at.</summary>
+/// <param name="Key">Masked key.</param>
+/// <param name="Mask">Its mask.</param>
+/// <param name="Actions">What the datapath runs.</param>
+/// <param name="SlowPath">Why packets come to user space, or null.</param>
+/// <param name="Stats">Statistics.</param>
+public sealed record MegaflowInfo(FlowKey Key, FlowKey Mask, DpActions Actions, string? SlowPath, MegaflowStats Stats);
+
+/// <summary>
+/// The forwarding side of a switch: upcalls, megaflows, revalidation, packet_out, over one datapath.
+/// </summary>
+/// <remarks>
+/// Any thread. Order of start: make it, make <c>OfSwitch</c> with it (which publishes the first snapshot), set
+/// <see cref="PacketIns"/>, then <see cref="Start"/>. Dispose it before the datapath.
+/// </remarks>
+public sealed class Forwarding : IForwarding, IDisposable
+{
+    private readonly ForwardingContext _context;
+    private readonly Ukeys _ukeys;
+    private readonly Revalidator _revalidator;
+    private readonly Lock _packetOutGate = new();
+    private readonly PacketRunner _packetOuts;
+
+    /// <summary>Makes it; nothing runs yet.</summary>
+    /// <param name="datapath">What forwards.</param>
+    /// <param name="macs">What NORMAL learns.</param>
+    /// <param name="time">Clock; its timestamps must be those of the datapath.</param>
+    /// <param name="maxFlows">Most megaflows.</param>
+    public Forwarding(IDatapath datapath, MacTable macs, TimeProvider time, int maxFlows = 200_000)
+    {
+        Macs = macs;
+        _context = new ForwardingContext
+        {
+            Datapath = datapath,
+            Environment = new XlateEnvironment(datapath.Capabilities, macs),
+            Time = time,
+        };
+        _ukeys = new Ukeys(datapath, _context.Environment, time);
+        _revalidator = new Revalidator(_context, _ukeys, maxFlows);
+        _packetOuts = new PacketRunner(_context);
+    }
+
+    /// <summary>What NORMAL has learned.</summary>
+    public MacTable Macs { get; }
+
+    /// <summary>Counters.</summary>
+    public ForwardingCounters Counters => _context.Counters;
+
+    /// <summary>Where packets for controllers go.</summary>
+    public IPacketInSink PacketIns
+    {
+        get => _context.PacketIns;
+        set => _context.PacketIns = value;
+    }
+
+    /// <summary>Megaflows now.</summary>
+    public int MegaflowCount => _ukeys.Count;
+
+    /// <summary>Most megaflows at present.</summary>
+    public int MegaflowLimit => _ukeys.Limit;
+
+    /// <summary>Megaflows that found no room.</summary>
+    public long MegaflowsRefused => _ukeys.Refused;
+
+    /// <summary>How long the revalidator's last round took.</summary>
+    public TimeSpan LastRound => _revalidator.LastRound;
+
+    /// <summary>Starts to take upcalls and to revalidate.</summary>
+    public void Start()
+    {
+        _context.Datapath.StartUpcalls(Handler());
+        _revalidator.Start();
+    }
+
+    /// <inheritdoc/>
+    public void SnapshotPublished(PipelineSnapshot snapshot)
+    {
+        _context.Snapshot = snapshot;
+        _revalidator.Wake();
+    }
+
+    /// <inheritdoc/>
+    public void CatchUp() => _revalidator.CatchUp();
+
+    /// <inheritdoc/>
+    public void PushStats() => _ukeys.PushStats();
+
+    /// <inheritdoc/>
+    public void PacketOut(uint inPort, ValueList<OfAction> actions, ReadOnlyMemory<byte> frame)
+    {
+        lock (_packetOutGate)
+        {
+            _packetOuts.PacketOut(PortNumbers.ToDatapath(inPort), actions, frame.Span);
+        }
+    }
+
+    /// <summary>The installed megaflows with fresh statistics.</summary>
+    public IReadOnlyList<MegaflowInfo> Megaflows() => _ukeys.Describe();
+
+    /// <summary>Forgets learned addresses and corrects the megaflows that used them.</summary>
+    public void FlushMacs()
+    {
+        Macs.Flush();
+        _revalidator.Round();
+    }
+
+    /// <summary>Removes all megaflows: the next packets are translated anew.</summary>
+    public void PurgeMegaflows() => _ukeys.Clear();
+
+    /// <summary>One periodic round of the revalidator, now, on the calling thread.</summary>
+    public void RevalidateNow() => _revalidator.Round();
+
+    /// <summary>Ends the revalidator and removes the megaflows.</summary>
+    public void Dispose()
+    {
+        _revalidator.Dispose();
+        _ukeys.Clear();
+    }
+
+    /// <summary>What upcalls go to; without <see cref="Start"/>, a test's thread may deliver them.</summary>
+    internal IUpcallSink Handler() => new UpcallHandler(_context, _ukeys);
+}

@@ -1,0 +1,165 @@
+using System.Diagnostics;
+using OvsBridge.Translator.Switch;
+using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Xlate;
+
+namespace OvsBridge.Translator.Upcalls;
+
+/// <summary>
+/// Keeps the installed megaflows equal to the pipeline: on a change at once, and every half second for what changes by
+/// itself (idle megaflows, MAC ages, counters).
+/// </summary>
+/// <remarks>
+/// <see cref="CatchUp"/> and the rounds of the thread exclude one another; whoever comes second finds the work done. The limit
+/// of megaflows shrinks when a round takes too long, and grows again (as in Open vSwitch, so that counters and idle
+/// time-outs stay timely).
+/// </remarks>
+internal sealed class Revalidator : IDisposable
+{
+    internal static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    internal static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongRound = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan IdleLimitWhenFull = TimeSpan.FromMilliseconds(100);
+    private const int LeastLimit = 1_000;
+
+    private readonly ForwardingContext _context;
+    private readonly Ukeys _ukeys;
+    private readonly Xlator _xlator;
+    private readonly Lock _round = new();
+    private readonly AutoResetEvent _wake = new(false);
+    private readonly int _maxFlows;
+    private Thread? _thread;
+    private volatile bool _stop;
+    private PipelineSnapshot? _swept;
+    private PipelineSnapshot? _portsKnown;
+
+    internal Revalidator(ForwardingContext context, Ukeys ukeys, int maxFlows)
+    {
+        _context = context;
+        _ukeys = ukeys;
+        _maxFlows = maxFlows;
+        ukeys.Limit = maxFlows;
+        _xlator = new Xlator(context.Environment);
+    }
+
+    /// <summary>How long the last periodic round took.</summary>
+    internal TimeSpan LastRound { get; private set; }
+
+    /// <summary>Starts the thread.</summary>
+    internal void Start()
+    {
+        _thread = new Thread(Run) { IsBackground = true, Name = "revalidator" };
+        _thread.Start();
+    }
+
+    /// <summary>There is a new snapshot.</summary>
+    internal void Wake() => _wake.Set();
+
+    /// <summary>Returns once no megaflow is older than the newest snapshot at the time of the call.</summary>
+    internal void CatchUp()
+    {
+        lock (_round)
+        {
+            Sweep(null);
+        }
+    }
+
+    /// <summary>A periodic round: also counters, idle megaflows, MAC ages.</summary>
+    internal void Round()
+    {
+        lock (_round)
+        {
+            long start = Stopwatch.GetTimestamp();
+            _context.Counters.Count(ForwardingCounter.RevalidatorRound);
+            _context.Environment.Macs.Age(_context.Time.NowNs());
+            bool full = _ukeys.Count >= _ukeys.Limit;
+            Sweep(full ? IdleLimitWhenFull : IdleLimit);
+            KeepReferences();
+            LastRound = Stopwatch.GetElapsedTime(start);
+            Adapt();
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _stop = true;
+        _wake.Set();
+        _thread?.Join();
+        _wake.Dispose();
+    }
+
+    private void Run()
+    {
+        long last = Stopwatch.GetTimestamp();
+        while (!_stop)
+        {
+            TimeSpan rest = Interval - Stopwatch.GetElapsedTime(last);
+            bool woken = rest > TimeSpan.Zero && _wake.WaitOne(rest);
+            if (_stop)
+            {
+                return;
+            }
+
+            try
+            {
+                if (woken)
+                {
+                    CatchUp();
+                }
+                else
+                {
+                    last = Stopwatch.GetTimestamp();
+                    Round();
+                }
+            }
+            catch (Exception e)
+            {
+                _context.Counters.Count(ForwardingCounter.Fault);
+                _context.Counters.LastFault = e;
+            }
+        }
+    }
+
+    private void Sweep(TimeSpan? idle)
+    {
+        PipelineSnapshot snapshot = _context.Snapshot;
+        ForgetVanishedPorts(snapshot);
+        if (idle is null && snapshot == _swept)
+        {
+            return;
+        }
+
+        if (_ukeys.Revalidate(snapshot, _xlator, idle is { } limit ? (long)limit.TotalNanoseconds : null))
+        {
+            _context.Datapath.Synchronize(); // packets in the middle of a program that was replaced
+        }
+
+        _swept = snapshot;
+    }
+
+    private void ForgetVanishedPorts(PipelineSnapshot snapshot)
+    {
+        if (_portsKnown is { } before && before.Ports != snapshot.Ports)
+        {
+            foreach (uint port in before.Ports.Keys.Where(port => !snapshot.Ports.ContainsKey(port)))
+            {
+                _context.Environment.Macs.FlushPort(port);
+            }
+        }
+
+        _portsKnown = snapshot;
+    }
+
+    /// <summary>Packet_in records and continuations of installed megaflows stay; the rest is forgotten after some rounds.</summary>
+    private void KeepReferences()
+    {
+        object[] live = [.. _ukeys.All().SelectMany(ukey => ukey.Result.References)];
+        _context.Environment.PacketIns.Sweep(live.OfType<PacketInRecord>());
+        _context.Environment.Continuations.Sweep(live.OfType<Continuation>());
+    }
+
+    private void Adapt() => _ukeys.Limit = LastRound > LongRound
+        ? Math.Max(LeastLimit, _ukeys.Limit * 3 / 4)
+        : Math.Min(_maxFlows, _ukeys.Limit + LeastLimit);
+}
