@@ -20,9 +20,8 @@ internal static class NiciraActions
         if (body.Remaining < 2 || body.U16() != RegLoad2)
             return null;
 
-        // subtype, pad[6] (counted from the action's start the OXM field is 16 bytes in), one OXM field, padding to 8
+        // subtype, then at once one OXM field, padding to 8
         reader.Skip(2);
-        reader.Skip(6);
         (Field field, UInt128 value, UInt128 mask) = MatchCodec.ReadSetField(ref reader, maskAllowed: true);
         ActionTable.SkipPadding(ref reader, OfError.BadActionBadSetLen);
         return new SetFieldAction(field, value, mask);
@@ -33,7 +32,6 @@ internal static class NiciraActions
     {
         writer.U32(Experimenter);
         writer.U16(RegLoad2);
-        writer.Zero(6);
         MatchCodec.WriteField(ref writer, action.Field, action.Value, action.Mask);
     }
 }

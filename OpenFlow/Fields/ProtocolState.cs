@@ -77,7 +77,7 @@ internal struct ProtocolState
     public void PushVlan() => VlanTags++;
 
     /// <summary>The outer VLAN tag was popped; whether another follows is not known.</summary>
-    public void PopVlan() => VlanTags--;
+    public void PopVlan() => VlanTags = int.Max(0, VlanTags - 1);
 
     /// <summary>A PBB header was popped: any frame may be inside.</summary>
     public void PopPbb()

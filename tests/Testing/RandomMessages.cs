@@ -32,7 +32,7 @@ internal sealed class RandomMessages(int seed)
         OfMessage message = kind switch
         {
             0 => new Hello(4, Maybe() ? U32() : null),
-            1 => new ErrorMessage((ushort)_random.Next(14), (ushort)_random.Next(16), Bytes(80)),
+            1 => Error(),
             2 => new ErrorMessage(0xffff, U16(), Bytes(80)) { Experimenter = U32() },
             3 => new EchoRequest(Bytes(20)),
             4 => new EchoReply(Bytes(20)),
@@ -49,12 +49,12 @@ internal sealed class RandomMessages(int seed)
             15 => FlowMod(),
             16 => FlowMod(),
             17 => GroupMod(),
-            18 => new PortMod(U32(), U48(), (PortConfig)(U32() & 0x65), (PortConfig)(U32() & 0x65), (PortFeatures)U16()),
+            18 => new PortMod(PortNo(), U48(), (PortConfig)(U32() & 0x65), (PortConfig)(U32() & 0x65), (PortFeatures)U16()),
             19 => new TableMod(U8(), (uint)_random.Next(4)),
             20 => new BarrierRequest(),
             21 => new BarrierReply(),
-            22 => new QueueGetConfigRequest(U32()),
-            23 => new QueueGetConfigReply(U32(), List(3, Queue)),
+            22 => new QueueGetConfigRequest((uint)_random.Next(1, (int)OfPorts.HighestOrdinary)),
+            23 => new QueueGetConfigReply(PortNo(), List(3, Queue)),
             24 => new RoleRequest((ControllerRole)_random.Next(4), U64()),
             25 => new RoleReply((ControllerRole)_random.Next(4), U64()),
             26 => new GetAsyncRequest(),
@@ -82,7 +82,7 @@ internal sealed class RandomMessages(int seed)
             HardTimeoutSeconds = U16(),
             Priority = U16(),
             BufferId = U32(),
-            OutPort = U32(),
+            OutPort = PortNo(),
             OutGroup = U32(),
             Flags = (FlowModFlags)_random.Next(32),
             Match = match,
@@ -139,8 +139,8 @@ internal sealed class RandomMessages(int seed)
         1 => new FlowQuery(Filter()),
         2 => new AggregateQuery(Filter()),
         3 => new TableQuery(),
-        4 => new PortStatsQuery(U32()),
-        5 => new QueueQuery(U32(), U32()),
+        4 => new PortStatsQuery(PortNo()),
+        5 => new QueueQuery(PortNo(), U32()),
         6 => new GroupQuery(U32()),
         7 => new GroupDescQuery(),
         8 => new GroupFeaturesQuery(),
@@ -159,7 +159,7 @@ internal sealed class RandomMessages(int seed)
         1 => new FlowAnswer(List(4, FlowStats)),
         2 => new TableAnswer(List(4, () => new TableStatsEntry(U8(), U32(), U64(), U64()))),
         3 => new PortStatsAnswer(List(3, PortStats)),
-        4 => new QueueAnswer(List(4, () => new QueueStatsEntry(U32(), U32(), U64(), U64(), U64(), Duration()))),
+        4 => new QueueAnswer(List(4, () => new QueueStatsEntry(PortNo(), U32(), U64(), U64(), U64(), Duration()))),
         5 => new GroupAnswer(List(3, () => new GroupStatsEntry(U32(), U32(), U64(), U64(), Duration(), List(3, Counter)))),
         6 => new GroupDescAnswer(List(3, () => new GroupDescEntry((GroupType)_random.Next(4), U32(), List(3, Bucket)))),
         7 => new GroupFeaturesAnswer(U32(), U32(), [U32(), U32(), U32(), U32()], [U32(), U32(), U32(), U32()]),
@@ -170,6 +170,12 @@ internal sealed class RandomMessages(int seed)
         12 => new PortDescAnswer(List(4, Port)),
         _ => new ExperimenterAnswer(U32(), U32(), Bytes(20)),
     };
+
+    private ErrorMessage Error()
+    {
+        OfError error = Pick([.. OfError.All]);
+        return new ErrorMessage(error.Type, error.Code, Bytes(80));
+    }
 
     private FlowRemoved FlowRemoved() => new()
     {
@@ -206,22 +212,22 @@ internal sealed class RandomMessages(int seed)
         _ => new MeterBand(MeterBandType.Experimenter, U32(), U32(), 0, U32()) { ExperimenterData = ValueList.Create(Bytes(8).Span) },
     };
 
-    private Bucket Bucket() => new(U16(), U32(), U32(), List(3, () => Action(ActionUse.Bucket)));
+    private Bucket Bucket() => new(U16(), PortNo(), U32(), List(3, () => Action(ActionUse.Bucket)));
 
     private BucketCounter Counter() => new(U64(), U64());
 
-    private FlowFilter Filter() => new(U8(), U32(), U32(), U64(), U64(), Match());
+    private FlowFilter Filter() => new(U8(), PortNo(), U32(), U64(), U64(), Match());
 
     private AsyncConfig Async() => new(U32(), U32(), U32(), U32(), U32(), U32());
 
-    private PacketQueue Queue() => new(U32(), U32(), Maybe() ? U16() : null, Maybe() ? U16() : null)
+    private PacketQueue Queue() => new(U32(), PortNo(), Maybe() ? U16() : null, Maybe() ? U16() : null)
     {
         Experimenters = List(2, () => new QueueExperimenter(U32(), ValueList.Create(Bytes(9).Span))),
     };
 
     private PortDescription Port() => new()
     {
-        PortNo = U32(),
+        PortNo = PortNo(),
         HwAddr = U48(),
         Name = Text(15),
         Config = (PortConfig)(U32() & 0x65),
@@ -236,7 +242,7 @@ internal sealed class RandomMessages(int seed)
 
     private PortStatsEntry PortStats() => new()
     {
-        PortNo = U32(),
+        PortNo = PortNo(),
         RxPackets = U64(),
         TxPackets = U64(),
         RxBytes = U64(),
@@ -278,8 +284,8 @@ internal sealed class RandomMessages(int seed)
         {
             new GotoTableInstruction((byte)_random.Next(table + 1, 255)),
             new WriteMetadataInstruction(U64(), U64()),
-            new WriteActionsInstruction(List(4, () => Action(ActionUse.Flow, fromSwitch))),
-            new ApplyActionsInstruction(Fitting(match, List(6, () => Action(ActionUse.Flow, fromSwitch)))),
+            new WriteActionsInstruction(Fitting(ActionCheck.SetAgainstMatch, match, List(4, () => Action(ActionUse.Flow, fromSwitch)))),
+            new ApplyActionsInstruction(Fitting(ActionCheck.ListAgainstMatch, match, List(6, () => Action(ActionUse.Flow, fromSwitch)))),
             new ClearActionsInstruction(),
             new MeterInstruction(U32()),
         };
@@ -289,7 +295,7 @@ internal sealed class RandomMessages(int seed)
     }
 
     /// <summary>The actions of <paramref name="actions"/> that apply behind those before them.</summary>
-    private static ValueList<OfAction> Fitting(Match match, ValueList<OfAction> actions)
+    private static ValueList<OfAction> Fitting(Action<Match, ValueList<OfAction>> check, Match match, ValueList<OfAction> actions)
     {
         var fitting = new List<OfAction>();
         foreach (OfAction action in actions)
@@ -297,7 +303,7 @@ internal sealed class RandomMessages(int seed)
             fitting.Add(action);
             try
             {
-                ActionCheck.AgainstMatch(match, fitting.ToValueList());
+                check(match, fitting.ToValueList());
             }
             catch (OfErrorException)
             {
@@ -333,16 +339,20 @@ internal sealed class RandomMessages(int seed)
     {
         Field field = Pick([.. FieldTable.All.Where(f => f.Settable)]);
         (UInt128 value, UInt128 mask) = Value(field, Maybe(0.3));
+        if (mask == 0)
+            mask = field.AllOnes;
         if (field == FieldTable.VlanVid && (mask & FlowKey.VlanPresent) != 0)
             value |= FlowKey.VlanPresent;
-        return mask == 0 ? new SetFieldAction(field, 0) : new SetFieldAction(field, value, mask);
+        return new SetFieldAction(field, value, mask);
     }
 
     private (UInt128 Value, UInt128 Mask) Value(Field field, bool masked)
     {
         UInt128 value = new UInt128(U64(), U64()) & field.AllOnes;
         UInt128 mask = masked ? new UInt128(U64(), U64()) & field.AllOnes : field.AllOnes;
-        if (field == FieldTable.EthType)
+        if (field == FieldTable.InPort)
+            value = AnInPort();
+        else if (field == FieldTable.EthType)
             value = Pick(_etherTypes);
         else if (field == FieldTable.IpProto)
             value = Pick(_ipProtocols);
@@ -355,15 +365,17 @@ internal sealed class RandomMessages(int seed)
         return (value & mask, mask);
     }
 
+    private uint PortNo() => Maybe(0.2) ? OfPorts.Any : AnInPort();
+
     private uint OutPort(ActionUse use) => _random.Next(4) switch
     {
         0 => OfPorts.InPort,
         1 => OfPorts.Controller,
         2 => use == ActionUse.PacketOut ? OfPorts.Table : OfPorts.Normal,
-        _ => (uint)_random.Next(1, 0x10000),
+        _ => (uint)_random.Next(1, (int)OfPorts.HighestOrdinary),
     };
 
-    private uint AnInPort() => _random.Next(3) switch { 0 => OfPorts.Controller, 1 => OfPorts.Local, _ => (uint)_random.Next(1, 0x10000) };
+    private uint AnInPort() => _random.Next(3) switch { 0 => OfPorts.Controller, 1 => OfPorts.Local, _ => (uint)_random.Next(1, (int)OfPorts.HighestOrdinary) };
 
     private ulong Duration() => (U32() * 1_000_000_000UL) + (uint)_random.Next(1_000_000_000);
 

@@ -110,7 +110,7 @@ internal sealed class ActionErrorTests
     [Test]
     public void Masked_set_field_value_outside_its_mask_is_BAD_SET_ARGUMENT() =>
         Refused(
-            Apply("", "ffff 0028 00002320 0021 000000000000 80000510 0000000000000003 0000000000000001 00000000"),
+            Apply("", "ffff 0020 00002320 0021 80000510 0000000000000003 0000000000000001 0000"),
             OfError.BadActionBadSetArgument);
 
     [TestCase("", SetIpv4, "ipv4_dst without eth_type")]
@@ -158,12 +158,21 @@ internal sealed class ActionErrorTests
     public void Action_that_the_packets_can_take_is_accepted(string match, string actions, string why) =>
         Accepted(Apply(match, actions + Output), why);
 
+    [TestCase("", SetIpv4, "ipv4_dst without eth_type")]
+    [TestCase("", SetVlan, "vlan_vid without a tag")]
+    [TestCase(Ipv4, PushMpls + SetIpv4, "ipv4_dst, and push_mpls before it in either order")]
+    public void Set_field_of_an_action_set_is_MATCH_INCONSISTENT_too(string match, string actions, string why) =>
+        Refused(Make(match, Instruction(3, actions)), OfError.BadActionMatchInconsistent, why);
+
+    [TestCase("", PopVlan, "another table may have matched the tag")]
+    [TestCase("", DecTtl + "0014 0008 0800 0000", "the same for the TTL and for MPLS")]
+    [TestCase("", SetVlan + PushVlan, "a set pushes before it sets")]
+    [TestCase(Mpls, SetIpv4 + "0014 0008 0800 0000", "a set pops before it sets")]
+    [TestCase(Ipv4, SetIpv4 + PushMpls, "possible in the order sent")]
+    public void Action_set_is_accepted(string match, string actions, string why) => Accepted(Make(match, Instruction(3, actions)), why);
+
     [Test]
-    public void Action_sets_and_deletes_are_not_checked_against_the_match()
-    {
-        Accepted(Make("", Instruction(3, SetIpv4 + PopVlan)));
-        Accepted(Make("", Instruction(4, SetIpv4 + PopVlan), command: 3));
-    }
+    public void Deletes_are_not_checked_against_the_match() => Accepted(Make("", Instruction(4, SetIpv4 + PopVlan), command: 3));
 
     [Test]
     public void Packet_is_checked_like_a_match()
@@ -172,10 +181,10 @@ internal sealed class ActionErrorTests
         packet.EthType = 0x0800;
         packet.IpProto = 6;
         ValueList<OfAction> set = [new SetFieldAction(FieldTable.TcpDst, 80)];
-        Assert.DoesNotThrow(() => ActionCheck.AgainstPacket(packet, set));
+        Assert.DoesNotThrow(() => ActionCheck.ListAgainstPacket(packet, set));
         packet.IpProto = 17;
         Assert.That(
-            Assert.Throws<OfErrorException>(() => ActionCheck.AgainstPacket(packet, set))!.Error, Is.EqualTo(OfError.BadActionMatchInconsistent));
+            Assert.Throws<OfErrorException>(() => ActionCheck.ListAgainstPacket(packet, set))!.Error, Is.EqualTo(OfError.BadActionMatchInconsistent));
     }
 
     [TestCase("0000 0008 00000000", "0")]
