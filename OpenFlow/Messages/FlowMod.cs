@@ -167,10 +167,10 @@ public sealed record FlowMod : OfMessage
                     WireReader.Fail(OfError.BadInstructionBadTableId, $"goto_table {go.TableId} in table {table}");
                     break;
                 case ApplyActionsInstruction apply:
-                    ActionCheck.ListAgainstMatch(match, apply.Actions);
+                    ActionConsistency.ListAgainstMatch(match, apply.Actions);
                     break;
                 case WriteActionsInstruction write:
-                    ActionCheck.SetAgainstMatch(match, write.Actions);
+                    ActionConsistency.SetAgainstMatch(match, write.Actions);
                     break;
             }
         }

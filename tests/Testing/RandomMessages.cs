@@ -284,8 +284,8 @@ internal sealed class RandomMessages(int seed)
         {
             new GotoTableInstruction((byte)_random.Next(table + 1, 255)),
             new WriteMetadataInstruction(U64(), U64()),
-            new WriteActionsInstruction(Fitting(ActionCheck.SetAgainstMatch, match, List(4, () => Action(ActionUse.Flow, fromSwitch)))),
-            new ApplyActionsInstruction(Fitting(ActionCheck.ListAgainstMatch, match, List(6, () => Action(ActionUse.Flow, fromSwitch)))),
+            new WriteActionsInstruction(Fitting(ActionConsistency.SetAgainstMatch, match, List(4, () => Action(ActionUse.Flow, fromSwitch)))),
+            new ApplyActionsInstruction(Fitting(ActionConsistency.ListAgainstMatch, match, List(6, () => Action(ActionUse.Flow, fromSwitch)))),
             new ClearActionsInstruction(),
             new MeterInstruction(U32()),
         };

@@ -181,10 +181,10 @@ internal sealed class ActionErrorTests
         packet.EthType = 0x0800;
         packet.IpProto = 6;
         ValueList<OfAction> set = [new SetFieldAction(FieldTable.TcpDst, 80)];
-        Assert.DoesNotThrow(() => ActionCheck.ListAgainstPacket(packet, set));
+        Assert.DoesNotThrow(() => ActionConsistency.ListAgainstPacket(packet, set));
         packet.IpProto = 17;
         Assert.That(
-            Assert.Throws<OfErrorException>(() => ActionCheck.ListAgainstPacket(packet, set))!.Error, Is.EqualTo(OfError.BadActionMatchInconsistent));
+            Assert.Throws<OfErrorException>(() => ActionConsistency.ListAgainstPacket(packet, set))!.Error, Is.EqualTo(OfError.BadActionMatchInconsistent));
     }
 
     [TestCase("0000 0008 00000000", "0")]

@@ -15,7 +15,7 @@ namespace OvsBridge.OpenFlow.Actions;
 /// </para>
 /// <para>Pure; any thread.</para>
 /// </remarks>
-public static class ActionCheck
+public static class ActionConsistency
 {
     /// <summary>VLAN tags that <see cref="FlowKey"/> can tell apart: pushing more is BAD_TAG.</summary>
     public const int MaxVlanTags = 2;
