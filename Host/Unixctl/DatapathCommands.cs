@@ -28,7 +28,7 @@ internal sealed class DatapathCommands
     public string Name => $"{(_datapath.Kind == "memory" ? "memory" : "bpf")}@{_bridge}";
 
     /// <summary>Adds the commands.</summary>
-    public static void Register(UnixctlCommands commands, string bridge, IDatapath datapath, OfSwitch @switch, IPortStatsSource counters)
+    public static DatapathCommands Register(UnixctlCommands commands, string bridge, IDatapath datapath, OfSwitch @switch, IPortStatsSource counters)
     {
         DatapathCommands own = new(bridge, datapath, @switch, counters);
         commands.Add("dpctl/dump-dps", "", 0, 0, _ => own.Name);
@@ -37,6 +37,7 @@ internal sealed class DatapathCommands
         commands.Add("dpif/show", "", 0, 0, _ => own.ShowBridges());
         commands.Add("ofproto/list", "", 0, 0, _ => bridge);
         commands.Add("drops/show", "", 0, 0, _ => own.ShowDrops());
+        return own;
     }
 
     /// <summary>Checks the name of a bridge.</summary>

@@ -149,6 +149,11 @@ internal sealed partial class TrackedFlow
     {
         get
         {
+            if (!HasVlan)
+            {
+                return 0;
+            }
+
             Read(KeyBits.VlanWord, KeyBits.VlanVid);
             return (ushort)(_now.Value.VlanTci & 0x0fff);
         }
