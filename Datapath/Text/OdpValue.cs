@@ -10,7 +10,7 @@ internal enum OdpFormat
     /// <summary>Decimal; its mask hexadecimal.</summary>
     Decimal,
 
-    /// <summary>Hexadecimal, but 0 without 0x.</summary>
+    /// <summary>Hexadecimal.</summary>
     Hex,
 
     /// <summary>Hexadecimal with four digits.</summary>
@@ -42,7 +42,7 @@ internal static class OdpValue
         OdpFormat.Mac => FieldValueText.Mac(value),
         OdpFormat.Ipv4 => FieldValueText.Ipv4(value),
         OdpFormat.Ipv6 => FieldValueText.Ipv6(value),
-        _ => value == 0 ? "0" : FieldValueText.Hex(value),
+        _ => FieldValueText.Hex(value),
     };
 
     /// <summary>Reads <c>VALUE</c> or <c>VALUE/MASK</c>.</summary>

@@ -102,8 +102,8 @@ public static class FieldValueText
         return text.ToString();
     }
 
-    /// <summary>0x and the digits, without leading zeros.</summary>
-    internal static string Hex(UInt128 value) => "0x" + value.ToString("x", CultureInfo.InvariantCulture);
+    /// <summary>0x and the digits, without leading zeros; 0 without 0x, as C's %#x.</summary>
+    internal static string Hex(UInt128 value) => (value == 0 ? "" : "0x") + value.ToString("x", CultureInfo.InvariantCulture);
 
     /// <summary>Decimal digits.</summary>
     internal static string Decimal(UInt128 value) => value.ToString(CultureInfo.InvariantCulture);

@@ -1,4 +1,5 @@
 using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Fields;
 
 namespace OvsBridge.OpenFlow.Text;
@@ -9,6 +10,8 @@ namespace OvsBridge.OpenFlow.Text;
 internal sealed class ActionParser(PortNames? ports, Match? match)
 {
     private readonly List<OfAction> _actions = [];
+    private readonly List<Word> _words = []; // which word each action is from
+    private Word _word;
     private readonly ProtocolState _known = match is null ? default : new(match.Value, match.Mask);
     private bool _hasVlan = match is not null && new ProtocolState(match.Value, match.Mask).Meets(Prerequisite.Vlan);
     private Word? _drop;
@@ -27,6 +30,7 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
             throw enqueue.Error("enqueue must be the last action: the queue cannot be unset behind it");
         }
 
+        _word = word;
         switch (word.Key.ToLowerInvariant())
         {
             case "drop":
@@ -172,7 +176,41 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
     /// <summary>The word drop, if there was one.</summary>
     public Word? Drop => _drop;
 
-    private void Append(OfAction action) => _actions.Add(action);
+    /// <summary>
+    /// The list, if its actions apply to what the match lets through; a switch would refuse it otherwise
+    /// (OFPBAC_MATCH_INCONSISTENT).
+    /// </summary>
+    /// <exception cref="FlowSyntaxException">Names the first action that does not.</exception>
+    public ValueList<OfAction> FinishChecked(Match flow)
+    {
+        ValueList<OfAction> all = Finish();
+        if (Problem(flow, all) is null)
+        {
+            return all;
+        }
+
+        int count = Enumerable.Range(1, _actions.Count).First(n => Problem(flow, all.Take(n).ToValueList()) is not null);
+        throw _words[count - 1].Error(Problem(flow, all.Take(count).ToValueList())!);
+    }
+
+    private static string? Problem(Match flow, ValueList<OfAction> actions)
+    {
+        try
+        {
+            ActionConsistency.AgainstMatch(flow, actions);
+            return null;
+        }
+        catch (OfErrorException refused)
+        {
+            return refused.Message;
+        }
+    }
+
+    private void Append(OfAction action)
+    {
+        _actions.Add(action);
+        _words.Add(_word);
+    }
 
     private void BarePort(in Word word)
     {
@@ -261,10 +299,17 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
         }
 
         string name = value[(arrow + 2)..];
-        if (name == "nw_tos")
+        switch (name)
         {
-            SetTos(word, value[..arrow], "nw_tos");
-            return;
+            case "nw_tos":
+                SetTos(word, value[..arrow], "nw_tos");
+                return;
+            case "nw_ttl": // no OXM field in OpenFlow 1.3, but an action
+                Append(new SetNwTtlAction((byte)Numbers.Parse(word, value[..arrow], "a TTL", 255)));
+                return;
+            case "mpls_ttl":
+                Append(new SetMplsTtlAction((byte)Numbers.Parse(word, value[..arrow], "a TTL", 255)));
+                return;
         }
 
         Field field = FindField(word, name);

@@ -32,7 +32,6 @@ public static class FlowKeyText
         FlowKey shown = mask;
         shown.RecircId = uint.MaxValue;
         KeyPrinter.Append(text, key.Masked(shown), shown, ports, eth: true);
-        text.Replace("recirc_id=0x0,", "recirc_id=0,", 0, Math.Min(text.Length, "recirc_id=0x0,".Length));
         return text.ToString();
     }
 

@@ -66,6 +66,11 @@ public static partial class FlowSyntax
         }
 
         string text = line.Trim();
+        if (type == GroupType.Indirect && buckets.Count > 1)
+        {
+            throw new FlowSyntaxException(line[head..], head, "an indirect group has one bucket");
+        }
+
         return new GroupMod(
             command,
             type ?? throw new FlowSyntaxException(text, 0, "needs type="),
@@ -81,7 +86,7 @@ public static partial class FlowSyntax
         foreach (Bucket bucket in buckets)
         {
             text.Append(",bucket=");
-            if (type == GroupType.Select || bucket.Weight > 1)
+            if (bucket.Weight != (type == GroupType.Select ? 1 : 0))
             {
                 text.Append(CultureInfo.InvariantCulture, $"weight:{bucket.Weight},");
             }
@@ -128,6 +133,7 @@ public static partial class FlowSyntax
         ushort? weight = null;
         uint watchPort = OfPorts.Any, watchGroup = GroupMod.AnyGroup;
         ActionParser actions = new(ports, null);
+        bool listed = false;
         WordReader words = new(text, offset);
         while (words.Read(out Word word))
         {
@@ -155,6 +161,7 @@ public static partial class FlowSyntax
                     throw word.Error("bucket_id needs OpenFlow 1.5");
                 case "actions" or "action" when word.Delimiter is '=' or ':':
                     // what follows is the list's first action
+                    listed = true;
                     WordReader rest = new(line[word.ValuePosition..end], word.ValuePosition);
                     while (rest.Read(out Word action))
                     {
@@ -173,8 +180,22 @@ public static partial class FlowSyntax
 
         return Finish();
 
-        // OpenFlow 1.3.5, ofp_bucket: the weight is for select groups, 1 when not given as Open vSwitch has it
-        Bucket Finish() => new(weight ?? (type == GroupType.Select ? (ushort)1 : (ushort)0), watchPort, watchGroup, actions.Finish());
+        Bucket Finish()
+        {
+            string whole = line[start..end].TrimEnd(',', ' ');
+            if (!listed && !actions.Any)
+            {
+                throw new FlowSyntaxException(whole, start, "a bucket needs actions (drop, if it is to do nothing)");
+            }
+
+            if (type == GroupType.FastFailover && watchPort == OfPorts.Any && watchGroup == GroupMod.AnyGroup)
+            {
+                throw new FlowSyntaxException(whole, start, "a fast failover bucket needs watch_port or watch_group");
+            }
+
+            // OpenFlow 1.3.5, ofp_bucket: the weight is for select groups; 1 when not given, as Open vSwitch has it
+            return new(weight ?? (type == GroupType.Select ? (ushort)1 : (ushort)0), watchPort, watchGroup, actions.Finish());
+        }
     }
 
     private static void RefuseInstruction(in Word word)

@@ -130,6 +130,7 @@ public static partial class FlowSyntax
         return text.ToString();
     }
 
+    // " kbps burst"
     private static string Flags(MeterFlags flags)
     {
         StringBuilder text = new();
@@ -227,6 +228,11 @@ public static partial class FlowSyntax
             if (burst is not null && (flags & MeterFlags.Burst) == 0)
             {
                 throw word.Error("burst_size needs the flag burst");
+            }
+
+            if (burst is null or 0 && (flags & MeterFlags.Burst) != 0)
+            {
+                throw word.Error("the flag burst needs a burst_size above 0");
             }
 
             if (level is not null && type != MeterBandType.DscpRemark)

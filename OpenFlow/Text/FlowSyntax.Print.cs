@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Messages.Multipart;
@@ -15,7 +16,12 @@ public static partial class FlowSyntax
     public static string Print(FlowStatsEntry flow, PortNames? ports = null, bool statistics = true)
     {
         StringBuilder text = new();
-        text.Append(CultureInfo.InvariantCulture, $" cookie=0x{flow.Cookie:x}, ");
+        text.Append(' ');
+        if (statistics || flow.Cookie != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"cookie=0x{flow.Cookie:x}, ");
+        }
+
         if (statistics)
         {
             text.Append(CultureInfo.InvariantCulture, $"duration={Duration(flow.DurationNs)}, ");
@@ -74,7 +80,7 @@ public static partial class FlowSyntax
             text.Append((flow.Flags & flag) != 0 ? $"{word}," : "");
         }
 
-        if (delete && flow.OutPort != Actions.OfPorts.Any)
+        if (delete && flow.OutPort != OfPorts.Any)
         {
             text.Append("out_port=").Append(PortNames.Print(flow.OutPort, ports)).Append(',');
         }
@@ -90,6 +96,41 @@ public static partial class FlowSyntax
             return text.ToString().TrimEnd(' ', ',');
         }
 
+        return text.Append("actions=").Append(InstructionText.Print(flow.Instructions, ports)).ToString();
+    }
+
+    /// <summary>A flow_mod as ovs-ofctl prints the message (ofp-print, snoop), behind type and xid: <c>ADD table:3 in_port=1 cookie:0x7 actions=output:2</c>.</summary>
+    public static string PrintMessage(FlowMod flow, PortNames? ports = null)
+    {
+        StringBuilder text = new();
+        text.Append(flow.Command switch
+        {
+            FlowModCommand.Add => "ADD ",
+            FlowModCommand.Modify => "MOD ",
+            FlowModCommand.ModifyStrict => "MOD_STRICT ",
+            FlowModCommand.Delete => "DEL ",
+            _ => "DEL_STRICT ",
+        });
+        if (flow.TableId != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"table:{flow.TableId} ");
+        }
+
+        AppendMatch(text, flow.Priority, flow.Match, ports);
+        if (flow.CookieMask != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"cookie:0x{flow.Cookie:x}/0x{flow.CookieMask:x} ");
+        }
+        else if (flow.Cookie != 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"cookie:0x{flow.Cookie:x} ");
+        }
+
+        text.Append(flow.IdleTimeoutSeconds == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"idle:{flow.IdleTimeoutSeconds} "));
+        text.Append(flow.HardTimeoutSeconds == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"hard:{flow.HardTimeoutSeconds} "));
+        text.Append(flow.BufferId == FlowMod.NoBuffer ? "" : $"buf:0x{flow.BufferId:x} ");
+        text.Append(flow.OutPort == OfPorts.Any ? "" : $"out_port:{PortNames.Print(flow.OutPort, ports)} ");
+        AppendFlags(text, flow.Flags);
         return text.Append("actions=").Append(InstructionText.Print(flow.Instructions, ports)).ToString();
     }
 

@@ -1,6 +1,7 @@
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Messages.Multipart;
 
 namespace OvsBridge.OpenFlow.Text;
 
@@ -119,7 +120,7 @@ public static partial class FlowSyntax
 
         try
         {
-            return flow with { Instructions = InstructionText.Parse(line[list.ValuePosition..], ports, flow.Match) };
+            return flow with { Instructions = InstructionText.Parse(line[list.ValuePosition..], ports, flow.Match, flow.TableId) };
         }
         catch (FlowSyntaxException inner)
         {
@@ -130,8 +131,15 @@ public static partial class FlowSyntax
     private static FlowMod ReadFlowWord(FlowMod flow, in Word word, FlowModCommand command, PortNames? ports)
     {
         bool delete = command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
+        if (delete && (FlagOf(word.Key) is not null || word.Key is "idle_timeout" or "hard_timeout"))
+        {
+            throw word.Error($"a deletion has no {word.Key}");
+        }
+
         switch (word.Key)
         {
+            case "priority" when command == FlowModCommand.Delete:
+                throw word.Error("a priority is for deletions with --strict only");
             case "table":
                 return flow with { TableId = (byte)Numbers.Parse(word, "a table", delete ? FlowMod.AllTables : 254ul) };
             case "priority":
@@ -184,6 +192,14 @@ public static partial class FlowSyntax
 
     private static ulong CookiePart(in Word word, string text) =>
         text == "-1" ? ulong.MaxValue : Numbers.Parse(word, text, "a cookie", ulong.MaxValue);
+
+    /// <summary>Reads what restricts a dump or an aggregate: a match, table, cookie/mask, out_port, out_group.</summary>
+    /// <exception cref="FlowSyntaxException">The text is wrong.</exception>
+    public static FlowFilter ParseFilter(string text, PortNames? ports = null, ICollection<string>? notes = null)
+    {
+        FlowMod flow = ParseFlow(text, FlowModCommand.Delete, ports, notes);
+        return new FlowFilter(flow.TableId, flow.OutPort, flow.OutGroup, flow.Cookie, flow.CookieMask, flow.Match);
+    }
 
     private static readonly (string Word, FlowModFlags Flag)[] _flags =
     [

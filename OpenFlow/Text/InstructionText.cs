@@ -42,9 +42,16 @@ public static class InstructionText
     /// <summary>Reads instructions. Actions behind an instruction that they would run before are an error, as in ovs-ofctl.</summary>
     /// <param name="text">The text behind <c>actions=</c>.</param>
     /// <param name="ports">Looks up names of ports, or null.</param>
-    /// <param name="match">The flow's match, for OpenFlow 1.0's words; see <see cref="ActionText.Parse"/>.</param>
+    /// <param name="match">
+    /// The flow's match: for OpenFlow 1.0's words (see <see cref="ActionText.Parse"/>), and actions that cannot apply to what it
+    /// lets through are an error. Null: nothing is checked.
+    /// </param>
     /// <exception cref="FlowSyntaxException">The text is wrong.</exception>
-    public static ValueList<OfInstruction> Parse(string text, PortNames? ports = null, Match? match = null)
+    public static ValueList<OfInstruction> Parse(string text, PortNames? ports = null, Match? match = null) =>
+        Parse(text, ports, match, table: null);
+
+    /// <summary>Reads the instructions of a flow in <paramref name="table"/>, if that is known.</summary>
+    internal static ValueList<OfInstruction> Parse(string text, PortNames? ports, Match? match, byte? table)
     {
         List<OfInstruction> instructions = [];
         ActionParser actions = new(ports, match);
@@ -75,7 +82,13 @@ public static class InstructionText
             }
 
             firstInstruction ??= word;
-            instructions.Add(ParseInstruction(word, ports));
+            OfInstruction instruction = ParseInstruction(word, ports);
+            if (instruction is GotoTableInstruction next && next.TableId <= table)
+            {
+                throw word.Error($"goes forward only: behind table {table}");
+            }
+
+            instructions.Add(instruction);
             firstAction = rank == 0 ? 1 : firstAction;
         }
 
@@ -84,7 +97,7 @@ public static class InstructionText
             throw drop.Error("drop stands alone");
         }
 
-        ValueList<OfAction> apply = actions.Finish();
+        ValueList<OfAction> apply = match is null ? actions.Finish() : actions.FinishChecked(match);
         if (apply.Count > 0)
         {
             instructions.Insert(firstAction, new ApplyActionsInstruction(apply));
@@ -127,15 +140,9 @@ public static class InstructionText
     private static WriteMetadataInstruction ParseMetadata(in Word word)
     {
         string text = word.Need("write_metadata:VALUE[/MASK]");
-        try
-        {
-            (UInt128 value, UInt128 mask) = FieldValueText.Parse(FieldTable.Metadata, text);
-            return new WriteMetadataInstruction((ulong)value, (ulong)mask);
-        }
-        catch (FormatException problem)
-        {
-            throw word.Error(problem.Message);
-        }
+        int slash = text.IndexOf('/', StringComparison.Ordinal);
+        ulong mask = slash < 0 ? ulong.MaxValue : Numbers.Parse(word, text[(slash + 1)..], "a mask", ulong.MaxValue);
+        return new WriteMetadataInstruction(Numbers.Parse(word, slash < 0 ? text : text[..slash], "metadata", ulong.MaxValue), mask);
     }
 
     private static int Rank(OfInstruction instruction) => instruction switch
@@ -166,10 +173,10 @@ public static class InstructionText
                 text.Append("write_actions(").Append(ActionText.Print(i.Actions, ports)).Append(')');
                 break;
             case WriteMetadataInstruction i:
-                text.Append(CultureInfo.InvariantCulture, $"write_metadata:0x{i.Value:x}");
+                text.Append("write_metadata:").Append(FieldValueText.Hex(i.Value));
                 if (i.Mask != ulong.MaxValue)
                 {
-                    text.Append(CultureInfo.InvariantCulture, $"/0x{i.Mask:x}");
+                    text.Append('/').Append(FieldValueText.Hex(i.Mask));
                 }
 
                 break;

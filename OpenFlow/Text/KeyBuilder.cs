@@ -75,7 +75,7 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
     /// <summary>The match.</summary>
     /// <param name="notes">
     /// Receives what a lenient tool may say about fields that were left out since their prerequisites do not hold, as
-    /// ovs-ofctl does; null: such a field is an error.
+    /// ovs-ofctl does; null: such a field is an error. One that ovs-ofctl does not know is an error anyway.
     /// </param>
     public Match ToMatch(ICollection<string>? notes)
     {
@@ -96,6 +96,11 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
         if (mask == 0)
         {
             return;
+        }
+
+        if (field == FieldTable.VlanVid)
+        {
+            NeedTag(word, value, mask);
         }
 
         Set(word, field, value, mask);
@@ -178,7 +183,17 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
             mask &= ~(UInt128)0xe000; // no tag, so no priority either
         }
 
+        NeedTag(word, value, mask);
         Set(word, KeyFields.VlanTci, value & mask, mask);
+    }
+
+    // An id without OFPVID_PRESENT matches no packet: either it is 0 (no tag) or it comes with the bit.
+    private static void NeedTag(in Word word, UInt128 value, UInt128 mask)
+    {
+        if ((mask & FlowKey.VlanPresent) != 0 && (value & FlowKey.VlanPresent) == 0 && (value & mask & 0xfff) != 0)
+        {
+            throw word.Error("matches nothing: a tag's id comes with bit 0x1000 (OFPVID_PRESENT); or write dl_vlan");
+        }
     }
 
     private (UInt128 Value, UInt128 Mask) ParseTci(in Word word)
@@ -253,7 +268,7 @@ internal sealed class KeyBuilder(PortNames? ports, bool wholeKey)
                 }
 
                 string problem = $"needs {string.Join(" or ", condition.Needs.Select(PrerequisiteText.Describe))} in the match";
-                if (notes is null)
+                if (notes is null || condition.Field == FieldTable.PbbIsid || condition.Field == FieldTable.Ipv6ExtHdr)
                 {
                     throw condition.Word.Error(problem);
                 }

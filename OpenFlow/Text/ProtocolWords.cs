@@ -8,13 +8,15 @@ internal static class ProtocolWords
     /// <summary>A row; <see cref="IpProto"/> null: only the ethertype.</summary>
     public readonly record struct Row(string Name, ushort EthType, byte? IpProto);
 
+    // Read, but printed as dl_type=0x88e7, which Open vSwitch's tools read too.
+    private const ushort Pbb = 0x88e7;
+
     private static readonly Row[] _rows =
     [
         new("tcp", 0x0800, 6),
         new("udp", 0x0800, 17),
         new("icmp", 0x0800, 1),
         new("sctp", 0x0800, 132),
-        new("igmp", 0x0800, 2),
         new("tcp6", 0x86dd, 6),
         new("udp6", 0x86dd, 17),
         new("icmp6", 0x86dd, 58),
@@ -25,10 +27,9 @@ internal static class ProtocolWords
         new("rarp", 0x8035, null),
         new("mpls", 0x8847, null),
         new("mplsm", 0x8848, null),
-        new("pbb", 0x88e7, null),
+        new("pbb", Pbb, null),
         new("ip4", 0x0800, null),
         new("ip6", 0x86dd, null),
-        new("icmpv6", 0x86dd, 58),
     ];
 
     public static Row? ByName(string name)
@@ -40,7 +41,7 @@ internal static class ProtocolWords
     /// <summary>The shortest description of what is matched exactly, or null.</summary>
     public static Row? Describing(in FlowKey value, in FlowKey mask)
     {
-        if (mask.EthType.Value != 0xffff)
+        if (mask.EthType.Value != 0xffff || value.EthType.Value == Pbb)
         {
             return null;
         }

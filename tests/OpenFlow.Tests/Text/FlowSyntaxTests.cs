@@ -1,7 +1,9 @@
+using FsCheck;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Text;
+using OvsBridge.Testing;
 
 namespace OvsBridge.OpenFlow.Tests.Text;
 
@@ -36,7 +38,7 @@ public sealed class FlowSyntaxTests
     [TestCase("actions=drop", "actions=drop")]
     [TestCase("priority=0,actions=NORMAL", "priority=0 actions=NORMAL")]
     [TestCase("tcp6,ipv6_dst=fe80::1/64,actions=2,3", "tcp6,ipv6_dst=fe80::/64 actions=output:2,output:3")]
-    [TestCase("dl_type=0x88e7,pbb_isid=5,actions=pop_pbb,2", "pbb,pbb_isid=5 actions=pop_pbb,output:2")]
+    [TestCase("dl_type=0x88e7,pbb_isid=5,actions=pop_pbb,2", "dl_type=0x88e7,pbb_isid=5 actions=pop_pbb,output:2")]
     [TestCase("ipv6,ipv6_exthdr=0x4/0x4,actions=copy_ttl_in", "ipv6,ipv6_exthdr=0x4/0x4 actions=copy_ttl_in")]
     [TestCase("ip,actions=set_field:10.0.0.1/8->ip_src", "ip actions=set_field:10.0.0.0/8->ip_src")]
     [TestCase("ip,actions=load:5->NXM_OF_IP_SRC[0..7]", "ip actions=set_field:0.0.0.5/0.0.0.255->ip_src")]
@@ -114,6 +116,16 @@ public sealed class FlowSyntaxTests
         Assert.That(
             FlowSyntax.ParseCommand("del-flows --strict priority=3,ip"),
             Is.InstanceOf<FlowMod>().With.Property(nameof(FlowMod.Command)).EqualTo(FlowModCommand.DeleteStrict));
+    }
+
+    [FsCheck.NUnit.Property(MaxTest = 3000)]
+    public void Parsing_what_was_printed_gives_the_flow_back(DoNotSize<int> seed)
+    {
+        FlowMod flow = RandomFlows.Next(new Random(seed.Item));
+        string text = FlowSyntax.Print(flow);
+        FlowMod back = FlowSyntax.ParseFlow(text);
+        Assert.That(MessageText.Of(back), Is.EqualTo(MessageText.Of(flow)), text);
+        Assert.That(back, Is.EqualTo(flow));
     }
 
     private static string Actions(string line) => InstructionText.Print(FlowSyntax.ParseFlow(line).Instructions);
