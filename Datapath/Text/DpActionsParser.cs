@@ -79,7 +79,7 @@ internal sealed class DpActionsParser(PortNames? ports)
                 _writer.Add(DpActionType.Trunc, Number(word));
                 break;
             case "hash":
-                Word algorithm = Only(word, "sym_l4");
+                Word algorithm = Only(word, "hash_l4");
                 _writer.Add(DpActionType.Hash, Number(algorithm));
                 break;
             case "set":

@@ -8,7 +8,7 @@ using OvsBridge.OpenFlow.Text;
 namespace OvsBridge.Datapath.Text;
 
 /// <summary>Writes an action program; see <see cref="DpActionsText"/>.</summary>
-internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<ulong, string?>? describeCookie)
+internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<UpcallReason, DpUserspace, string?>? userspace)
 {
     private readonly StringBuilder _text = new();
     private int _open;
@@ -65,7 +65,7 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<ulong
             DpActionType.CopyTtlOut => "copy_ttl_out",
             DpActionType.CopyTtlIn => "copy_ttl_in",
             DpActionType.Meter => string.Create(CultureInfo.InvariantCulture, $"meter({arg})"),
-            DpActionType.Hash => string.Create(CultureInfo.InvariantCulture, $"hash(sym_l4({arg}))"),
+            DpActionType.Hash => string.Create(CultureInfo.InvariantCulture, $"hash(hash_l4({arg}))"),
             DpActionType.Recirc => $"recirc({OdpValue.Plain(OdpFormat.Hex, arg)})",
             DpActionType.SetTunnel => $"set(tunnel({Tunnel(action.Payload)}))",
             DpActionType.SetPriority => $"set(skb_priority({OdpValue.Plain(OdpFormat.Hex, arg)}))",
@@ -198,7 +198,7 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<ulong
     };
 
     private string Userspace(UpcallReason reason, in DpUserspace request) =>
-        describeCookie?.Invoke(request.Cookie) is { } described
+        userspace?.Invoke(reason, request) is { } described
             ? $"userspace(pid=0,{described})"
             : $"userspace(pid=0,{ReasonWord(reason)}(cookie=0x{request.Cookie:x}{MaxLen(request)}))";
 

@@ -1,7 +1,9 @@
+using OvsBridge.Datapath.Interop;
+using OvsBridge.Datapath.Text;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Text;
 
-namespace OvsBridge.Datapath.Text;
+namespace OvsBridge.Datapath;
 
 /// <summary>
 /// Action programs in Open vSwitch's datapath notation: <c>set(ipv4(ttl=63)),push_vlan(vid=100,pcp=0),1,pop_vlan,2</c>.
@@ -16,11 +18,11 @@ public static class DpActionsText
     /// <param name="actions">The program.</param>
     /// <param name="ports">Names for ports, or null.</param>
     /// <param name="key">The megaflow's masked key: tells whether tp_src and tp_dst are TCP's or UDP's. Default: not known.</param>
-    /// <param name="describeCookie">What stands in <c>userspace(pid=0,...)</c> for a cookie; null, or null returned: reason and cookie.</param>
+    /// <param name="userspace">What user space would do with a packet: the text behind <c>userspace(pid=0,</c>; null, or null returned: reason and cookie.</param>
     public static string Print(
-        DpActions actions, PortNames? ports = null, in FlowKey key = default, Func<ulong, string?>? describeCookie = null)
+        DpActions actions, PortNames? ports = null, in FlowKey key = default, Func<UpcallReason, DpUserspace, string?>? userspace = null)
     {
-        DpActionsPrinter printer = new(ports, key, describeCookie);
+        DpActionsPrinter printer = new(ports, key, userspace);
         foreach (DpActionView action in actions)
         {
             printer.Add(action);

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Text;
+using OvsBridge.Datapath.Interop;
+using OvsBridge.Datapath.Text;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Text;
 
-namespace OvsBridge.Datapath.Text;
+namespace OvsBridge.Datapath;
 
 /// <summary>
 /// Megaflows as <c>ovs-appctl dpctl/dump-flows</c> prints them:
@@ -60,7 +62,7 @@ public static class MegaflowText
             text.Append(", dp:").Append(name);
         }
 
-        text.Append(", actions:").Append(DpActionsText.Print(actions, options.Ports, key.Masked(mask), options.DescribeCookie));
+        text.Append(", actions:").Append(DpActionsText.Print(actions, options.Ports, key.Masked(mask), options.Userspace));
         return text.ToString();
     }
 
@@ -115,6 +117,6 @@ public sealed record MegaflowLineOptions
     /// <summary>Printed as <c>dp:</c> (-m); null: not.</summary>
     public string? DatapathName { get; init; }
 
-    /// <summary>What a userspace action's cookie stands for, for example <c>slow_path(controller)</c>; null: it is printed.</summary>
-    public Func<ulong, string?>? DescribeCookie { get; init; }
+    /// <summary>What a userspace action does, for example <c>slow_path(controller)</c>; see <see cref="DpActionsText.Print"/>.</summary>
+    public Func<UpcallReason, DpUserspace, string?>? Userspace { get; init; }
 }

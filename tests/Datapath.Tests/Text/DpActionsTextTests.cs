@@ -27,7 +27,7 @@ public sealed class DpActionsTextTests
     [TestCase("push_mpls(label=77,tc=0,ttl=64,bos=1,eth_type=0x8847),1")]
     [TestCase("pop_mpls(eth_type=0x800),1")]
     [TestCase("meter(3),1")]
-    [TestCase("hash(sym_l4(0)),recirc(0x1)")]
+    [TestCase("hash(hash_l4(0)),recirc(0x1)")]
     [TestCase("set(skb_priority(0x5)),1")]
     [TestCase("trunc(100),1")]
     [TestCase("clone(push_vlan(vid=1,pcp=0),2),1")]
@@ -61,7 +61,7 @@ public sealed class DpActionsTextTests
     {
         DpActions actions = DpActionsText.Parse("1,2,userspace(pid=0,controller(cookie=0x5))");
         Assert.That(
-            DpActionsText.Print(actions, new PortNames(p => p == 1 ? "veth-a" : null, _ => null), default, cookie => cookie == 5 ? "controller(reason=1,max_len=128)" : null),
+            DpActionsText.Print(actions, new PortNames(p => p == 1 ? "veth-a" : null, _ => null), default, (_, request) => request.Cookie == 5 ? "controller(reason=1,max_len=128)" : null),
             Is.EqualTo("veth-a,2,userspace(pid=0,controller(reason=1,max_len=128))"));
         Assert.That(DpActionsText.Parse("veth-a", new PortNames(_ => null, name => name == "veth-a" ? 7 : null)), Is.EqualTo(DpActionsText.Parse("7")));
     }
