@@ -197,7 +197,7 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
     {
         try
         {
-            ActionConsistency.AgainstMatch(flow, actions);
+            ActionConsistency.ListAgainstMatch(flow, actions);
             return null;
         }
         catch (OfErrorException refused)

@@ -69,7 +69,7 @@ public static class RandomFlows
             OfAction action = Action(random, asOvs);
             try
             {
-                ActionConsistency.AgainstMatch(match, [.. actions, action]);
+                ActionConsistency.ListAgainstMatch(match, [.. actions, action]);
             }
             catch (OfErrorException)
             {
