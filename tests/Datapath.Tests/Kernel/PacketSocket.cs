@@ -16,9 +16,11 @@ internal sealed unsafe partial class PacketSocket : IDisposable
 
     private readonly SafeSocketFd _socket;
     private readonly byte[] _buffer = new byte[70000];
+    private readonly int _ifIndex;
 
     public PacketSocket(int ifIndex)
     {
+        _ifIndex = ifIndex;
         Be16 protocol = EthPAll;
         _socket = new SafeSocketFd(LibC.Socket(LibC.AfPacket, LibC.SockRaw | LibC.SockCloexec | LibC.SockNonblock, protocol.Raw));
         Check(LibC.SetSocketOption(_socket.Fd, LibC.SolPacket, PacketAuxdata, 1, 4), "PACKET_AUXDATA");
@@ -31,6 +33,20 @@ internal sealed unsafe partial class PacketSocket : IDisposable
 
     public void Send(ReadOnlySpan<byte> frame) =>
         Check(LibC.Send(_socket.Fd, frame, (nuint)frame.Length, 0) == frame.Length ? 0 : -1, $"sending {frame.Length} bytes");
+
+    /// <summary>
+    /// Sends a frame (of more than 4 kB) of which the kernel gets only the first bytes in the packet's linear part.
+    /// </summary>
+    public void SendSplit(ReadOnlySpan<byte> frame, int linear)
+    {
+        using SafeSocketFd socket = new(LibC.Socket(LibC.AfPacket, LibC.SockRaw | LibC.SockCloexec, 0));
+        Check(LibC.SetSocketOption(socket.Fd, LibC.SolPacket, LibC.PacketVnetHeader, 1, 4), "PACKET_VNET_HDR");
+        LibC.LinkAddress address = new() { Family = LibC.AfPacket, IfIndex = _ifIndex };
+        Check(Bind(socket.Fd, &address, (uint)Unsafe.SizeOf<LibC.LinkAddress>()), "bind");
+        VnetHeader header = new(0, 0, (ushort)linear, 0, 0, 0);
+        byte[] message = [.. MemoryMarshal.AsBytes(new ReadOnlySpan<VnetHeader>(in header)), .. frame];
+        Check(LibC.Send(socket.Fd, message, (nuint)message.Length, 0) == message.Length ? 0 : -1, $"sending {frame.Length} bytes");
+    }
 
     /// <summary>The next frame that is there already.</summary>
     public bool TryReceive(out byte[] frame)
