@@ -120,6 +120,23 @@ public abstract partial class DatapathContract
         Assert.That(Datapath.ReadDatapathStats().Recirculated - before, Is.EqualTo(1));
     }
 
+    [TestCase(8u, 1)]
+    [TestCase(9u, 0)]
+    public void Packet_may_go_round_eight_times(uint rounds, int sent)
+    {
+        Needs(DpActionType.Recirc);
+        for (uint id = 0; id < rounds; id++)
+        {
+            PutPortFlow(1, Programs.Of(w => w.Then(DpActionType.Recirc, id + 1)), id);
+        }
+
+        PutPortFlow(1, Programs.Output(2), rounds);
+        ulong before = Dropped(Datapath.ReadDatapathStats(), DropReason.RecircLimit);
+
+        Assert.That(Through(1, Udp()), Has.Count.EqualTo(sent));
+        Assert.That(Dropped(Datapath.ReadDatapathStats(), DropReason.RecircLimit) - before, Is.EqualTo(1 - sent));
+    }
+
     [Test]
     public void Packet_that_goes_round_and_round_is_dropped()
     {
