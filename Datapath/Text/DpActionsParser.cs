@@ -9,6 +9,7 @@ namespace OvsBridge.Datapath.Text;
 internal sealed class DpActionsParser(PortNames? ports)
 {
     private readonly DpActionWriter _writer = new();
+    private int _depth;
 
     public DpActions Finish() => _writer.ToActions();
 
@@ -93,9 +94,15 @@ internal sealed class DpActionsParser(PortNames? ports)
                 Sample(word);
                 break;
             case "clone":
+                if (++_depth > DpActionExecutor.MaxSaved)
+                {
+                    throw word.Error($"at most {DpActionExecutor.MaxSaved} clones inside each other");
+                }
+
                 _writer.Add(DpActionType.Save);
                 Read(word.Value, word.ValuePosition);
                 _writer.Add(DpActionType.Restore);
+                _depth--;
                 break;
             case "drop":
                 Drop(word);

@@ -9,6 +9,7 @@ internal sealed class MegaflowParser(PortNames? ports)
     private FlowKey _key;
     private FlowKey _mask;
     private int _tags;
+    private int _encapsulations;
 
     public (FlowKey Key, FlowKey Mask) Result() => (_key.Masked(_mask), _mask);
 
@@ -46,6 +47,8 @@ internal sealed class MegaflowParser(PortNames? ports)
                     Set(KeyFields.InnerTci, 0, KeyFields.InnerTci.AllOnes);
                     Set(KeyFields.InnerTpid, 0, KeyFields.InnerTpid.AllOnes);
                     break;
+                case "encap" when ++_encapsulations > 2:
+                    throw word.Error("at most two tags");
                 case "encap":
                     Read(word.Value, word.ValuePosition);
                     break;

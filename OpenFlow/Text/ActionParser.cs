@@ -193,11 +193,16 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
         throw _words[count - 1].Error(Problem(flow, all.Take(count).ToValueList())!);
     }
 
-    private static string? Problem(Match flow, ValueList<OfAction> actions)
+    /// <summary>Why a switch would refuse this action set of a flow; null if it would not.</summary>
+    public static string? SetProblem(Match flow, ValueList<OfAction> actions) => Problem(ActionConsistency.SetAgainstMatch, flow, actions);
+
+    private static string? Problem(Match flow, ValueList<OfAction> actions) => Problem(ActionConsistency.ListAgainstMatch, flow, actions);
+
+    private static string? Problem(Action<Match, ValueList<OfAction>> check, Match flow, ValueList<OfAction> actions)
     {
         try
         {
-            ActionConsistency.ListAgainstMatch(flow, actions);
+            check(flow, actions);
             return null;
         }
         catch (OfErrorException refused)

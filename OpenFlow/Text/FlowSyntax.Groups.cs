@@ -65,7 +65,6 @@ public static partial class FlowSyntax
                 : throw new FlowSyntaxException(line[head..], head, "a deletion has no buckets");
         }
 
-        string text = line.Trim();
         if (type == GroupType.Indirect && buckets.Count > 1)
         {
             throw new FlowSyntaxException(line[head..], head, "an indirect group has one bucket");
@@ -73,8 +72,8 @@ public static partial class FlowSyntax
 
         return new GroupMod(
             command,
-            type ?? throw new FlowSyntaxException(text, 0, "needs type="),
-            id ?? throw new FlowSyntaxException(text, 0, "needs group_id="),
+            type ?? throw Whole(line, "needs type="),
+            id ?? throw Whole(line, "needs group_id="),
             buckets.ToValueList());
     }
 

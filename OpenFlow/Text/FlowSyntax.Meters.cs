@@ -59,15 +59,14 @@ public static partial class FlowSyntax
             return new MeterMod(command, MeterFlags.None, id ?? MeterMod.AllMeters, []);
         }
 
-        string text = line.Trim();
         if ((flags & (MeterFlags.Kbps | MeterFlags.PacketsPerSecond)) is MeterFlags.None or (MeterFlags.Kbps | MeterFlags.PacketsPerSecond))
         {
-            throw new FlowSyntaxException(text, 0, "needs one of kbps and pktps");
+            throw Whole(line, "needs one of kbps and pktps");
         }
 
         return bands.Count > 0
-            ? new MeterMod(command, flags, id ?? throw new FlowSyntaxException(text, 0, "needs meter="), bands.ToValueList())
-            : throw new FlowSyntaxException(text, 0, "needs bands=");
+            ? new MeterMod(command, flags, id ?? throw Whole(line, "needs meter="), bands.ToValueList())
+            : throw Whole(line, "needs bands=");
     }
 
     /// <summary>The meter as <c>ovs-ofctl dump-meters</c> prints it: a line, and one a band.</summary>

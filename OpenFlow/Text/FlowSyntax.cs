@@ -110,7 +110,7 @@ public static partial class FlowSyntax
         flow = flow with { Match = match.ToMatch(notes) };
         if (actions is not { } list)
         {
-            return delete ? flow : throw new FlowSyntaxException(line.Trim(), line.Length - line.TrimStart().Length, "needs actions=");
+            return delete ? flow : throw Whole(line, "needs actions=");
         }
 
         if (delete)
@@ -127,6 +127,10 @@ public static partial class FlowSyntax
             throw inner.At(list.ValuePosition);
         }
     }
+
+    /// <summary>Something is missing in the text as a whole.</summary>
+    private static FlowSyntaxException Whole(string line, string problem) =>
+        new(line.Trim(), line.Length - line.TrimStart().Length, problem);
 
     private static FlowMod ReadFlowWord(FlowMod flow, in Word word, FlowModCommand command, PortNames? ports)
     {

@@ -83,6 +83,11 @@ public static class InstructionText
 
             firstInstruction ??= word;
             OfInstruction instruction = ParseInstruction(word, ports);
+            if (match is not null && instruction is WriteActionsInstruction { Actions: var set } && ActionParser.SetProblem(match, set) is { } problem)
+            {
+                throw word.Error(problem);
+            }
+
             if (instruction is GotoTableInstruction next && next.TableId <= table)
             {
                 throw word.Error($"goes forward only: behind table {table}");

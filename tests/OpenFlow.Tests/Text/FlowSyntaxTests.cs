@@ -128,5 +128,31 @@ public sealed class FlowSyntaxTests
         Assert.That(back, Is.EqualTo(flow));
     }
 
+    /// <summary>Text comes from people and scripts: whatever it is, the answer is a flow or a word that is wrong.</summary>
+    [FsCheck.NUnit.Property(MaxTest = 5000)]
+    public void Any_text_is_read_or_refused_with_a_word_of_it(DoNotSize<int> seed)
+    {
+        Random random = new(seed.Item);
+        (string command, string argument) = Mutated.Command(random);
+        string text = $"{command} {argument}";
+        try
+        {
+            FlowSyntax.ParseCommand(text);
+        }
+        catch (FlowSyntaxException refused)
+        {
+            Assert.That(refused.Position, Is.InRange(0, text.Length), text);
+            Assert.That(text.AsSpan(refused.Position).StartsWith(refused.Word), Is.True, $"{text}\n{refused.Message}");
+        }
+    }
+
+    [Test]
+    public void Numbers_are_in_C_notation()
+    {
+        Assert.That(FlowSyntax.ParseFlow("priority=010,actions=drop").Priority, Is.EqualTo(8));
+        Assert.That(FlowSyntax.ParseFlow("priority=0x10,actions=drop").Priority, Is.EqualTo(16));
+        Assert.Throws<FlowSyntaxException>(() => FlowSyntax.ParseFlow("priority=08,actions=drop"));
+    }
+
     private static string Actions(string line) => InstructionText.Print(FlowSyntax.ParseFlow(line).Instructions);
 }
