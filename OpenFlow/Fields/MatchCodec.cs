@@ -43,7 +43,7 @@ internal static class MatchCodec
     public static Match ReadFields(ref WireReader reader)
     {
         FlowKey value = default, mask = default;
-        Span<bool> seen = stackalloc bool[FieldTable.All.Count];
+        Span<bool> seen = stackalloc bool[FieldTable.Rows.Length];
         WireReader all = reader;
 
         while (reader.Remaining > 0)
@@ -84,9 +84,8 @@ internal static class MatchCodec
         var known = new ProtocolState(value, mask);
         ReadOnlySpan<ulong> words = mask.AsWords();
         FlowKey left = mask;
-        for (int i = 0; i < FieldTable.All.Count; i++)
+        foreach (Field field in FieldTable.Rows)
         {
-            Field field = FieldTable.All[i];
             int word = field.KeyOffset / 8;
             if ((words[word] | (field.KeySize > 8 ? words[word + 1] : 0)) == 0)
                 continue;

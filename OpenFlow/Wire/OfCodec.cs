@@ -65,7 +65,7 @@ public static class OfCodec
     public static int Encode(OfMessage message, IBufferWriter<byte> output)
     {
         byte version = message is Hello hello ? hello.Version : Version;
-        var writer = new WireWriter(output, message.SizeHint, version);
+        var writer = new WireWriter(output, int.Min(message.SizeHint, MaxMessageSize), version);
         try
         {
             // struct ofp_header
@@ -87,7 +87,7 @@ public static class OfCodec
     /// <exception cref="ArgumentException">As <see cref="Encode(OfMessage, IBufferWriter{byte})"/>.</exception>
     public static byte[] Encode(OfMessage message)
     {
-        var output = new ArrayBufferWriter<byte>(message.SizeHint);
+        var output = new ArrayBufferWriter<byte>(int.Min(message.SizeHint, MaxMessageSize));
         Encode(message, output);
         return output.WrittenSpan.ToArray();
     }

@@ -240,6 +240,20 @@ internal sealed class ActionErrorTests
         Accepted(Apply("", actions[..^(2 * Output.Length)] + "0015 0008 00000001"));
     }
 
+    [Test]
+    public void Group_or_meter_too_long_for_a_description_is_refused()
+    {
+        var empty = new Bucket(0, OfPorts.Any, GroupMod.AnyGroup, default);
+        ValueList<Bucket> buckets = Enumerable.Repeat(empty, 4094).ToValueList(); // 16 bytes each
+        var full = new Bucket(0, OfPorts.Any, GroupMod.AnyGroup, [new PopVlanAction()]);
+        Accepted(OfCodec.Encode(new GroupMod(GroupModCommand.Add, GroupType.All, 1, buckets)));
+        Refused(OfCodec.Encode(new GroupMod(GroupModCommand.Add, GroupType.All, 1, [.. buckets.Skip(1), full])), OfError.GroupModFailedOutOfBuckets);
+
+        ValueList<MeterBand> bands = Enumerable.Repeat(new MeterBand(MeterBandType.Drop, 1, 1), 4094).ToValueList(); // 16 bytes each
+        Accepted(OfCodec.Encode(new MeterMod(MeterModCommand.Add, MeterFlags.Kbps, 1, bands.Take(4092).ToValueList())));
+        Refused(OfCodec.Encode(new MeterMod(MeterModCommand.Add, MeterFlags.Kbps, 1, bands)), OfError.MeterModFailedOutOfBands);
+    }
+
     private static void Accepted(byte[] message, string why = "")
     {
         OfMessage decoded = OfCodec.Decode(message);
