@@ -1,16 +1,143 @@
+using System.Collections.Immutable;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Classifier;
 
-/// <summary>The rules of one hash value: usually one; more when they differ in priority only (or collide).</summary>
-internal sealed class RuleLeaf(ulong hash, Rule rule, RuleLeaf? next) : HashLeaf(hash)
+/// <summary>The rules of one masked value: usually one; more when they differ in priority only.</summary>
+internal sealed class RuleLeaf : HashLeaf
 {
-    internal readonly Rule Rule = rule;
+    private readonly ImmutableList<Rule>? _byPriority; // the highest first; null when there is one
 
-    /// <summary>Same or lower priority.</summary>
-    internal readonly RuleLeaf? Next = next;
+    private RuleLeaf(ulong hash, Rule top, ImmutableList<Rule>? byPriority, RuleLeaf? next)
+        : base(hash)
+    {
+        Top = top;
+        _byPriority = byPriority;
+        Next = next;
+    }
+
+    /// <summary>The one of highest priority.</summary>
+    internal Rule Top { get; }
+
+    /// <summary>Rules of another value that has the same hash (one in 2^64).</summary>
+    internal RuleLeaf? Next { get; }
+
+    /// <summary>All, values with the same hash included.</summary>
+    internal IEnumerable<Rule> Rules => (_byPriority ?? [Top]).Concat(Next?.Rules ?? []);
+
+    /// <summary>The rule with this value and priority, or null.</summary>
+    internal static Rule? Find(RuleLeaf? leaf, Match match, ushort priority)
+    {
+        for (; leaf is not null; leaf = leaf.Next)
+        {
+            if (leaf.Top.Match.Value == match.Value)
+            {
+                if (leaf._byPriority is not { } rules)
+                {
+                    return leaf.Top.Priority == priority ? leaf.Top : null;
+                }
+
+                int index = Position(rules, priority);
+                return index < rules.Count && rules[index].Priority == priority ? rules[index] : null;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>With <paramref name="rule"/>, in place of one with its value and priority.</summary>
+    internal static RuleLeaf With(RuleLeaf? leaf, ulong hash, Rule rule, out Rule? replaced)
+    {
+        replaced = null;
+        if (leaf is null)
+        {
+            return new RuleLeaf(hash, rule, null, null);
+        }
+
+        if (leaf.Top.Match.Value != rule.Match.Value)
+        {
+            return new RuleLeaf(hash, leaf.Top, leaf._byPriority, With(leaf.Next, hash, rule, out replaced));
+        }
+
+        if (leaf._byPriority is null && leaf.Top.Priority == rule.Priority)
+        {
+            replaced = leaf.Top;
+            return new RuleLeaf(hash, rule, null, leaf.Next);
+        }
+
+        ImmutableList<Rule> rules = leaf._byPriority ?? [leaf.Top];
+        int index = Position(rules, rule.Priority);
+        if (index < rules.Count && rules[index].Priority == rule.Priority)
+        {
+            replaced = rules[index];
+            rules = rules.SetItem(index, rule);
+        }
+        else
+        {
+            rules = rules.Insert(index, rule);
+        }
+
+        return new RuleLeaf(hash, rules[0], rules, leaf.Next);
+    }
+
+    /// <summary>Without the rule of this value and priority; null when none is left.</summary>
+    internal static RuleLeaf? Without(RuleLeaf? leaf, Match match, ushort priority, out Rule? removed)
+    {
+        removed = null;
+        if (leaf is null)
+        {
+            return null;
+        }
+
+        if (leaf.Top.Match.Value != match.Value)
+        {
+            RuleLeaf? rest = Without(leaf.Next, match, priority, out removed);
+            return removed is null ? leaf : new RuleLeaf(leaf.Hash, leaf.Top, leaf._byPriority, rest);
+        }
+
+        if (leaf._byPriority is not { } rules)
+        {
+            if (leaf.Top.Priority != priority)
+            {
+                return leaf;
+            }
+
+            removed = leaf.Top;
+            return leaf.Next;
+        }
+
+        int index = Position(rules, priority);
+        if (index == rules.Count || rules[index].Priority != priority)
+        {
+            return leaf;
+        }
+
+        removed = rules[index];
+        rules = rules.RemoveAt(index);
+        return new RuleLeaf(leaf.Hash, rules[0], rules.Count == 1 ? null : rules, leaf.Next);
+    }
+
+    /// <summary>Where a rule of this priority is, or would be put.</summary>
+    private static int Position(ImmutableList<Rule> rules, ushort priority)
+    {
+        int low = 0, high = rules.Count;
+        while (low < high)
+        {
+            int middle = (low + high) / 2;
+            if (rules[middle].Priority > priority)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low;
+    }
 }
 
 /// <summary>A part of a subtable's mask that is looked up by itself, in the order metadata, L2, L3, L4.</summary>
@@ -173,19 +300,7 @@ internal sealed class Subtable
 
     internal int MaxPriority => _priorities.Max;
 
-    internal IEnumerable<Rule> Rules
-    {
-        get
-        {
-            foreach (HashLeaf leaf in HashTrie.Leaves(_rules))
-            {
-                for (RuleLeaf? at = (RuleLeaf)leaf; at is not null; at = at.Next)
-                {
-                    yield return at.Rule;
-                }
-            }
-        }
-    }
+    internal IEnumerable<Rule> Rules => HashTrie.Leaves(_rules).SelectMany(leaf => ((RuleLeaf)leaf).Rules);
 
     /// <summary>The rule of highest priority here that matches; un-wildcards what it took to know.</summary>
     /// <remarks>
@@ -229,9 +344,9 @@ internal sealed class Subtable
 
         for (RuleLeaf? at = (RuleLeaf?)HashTrie.Find(_rules, KeyHash.Finish(hash)); at is not null; at = at.Next)
         {
-            if (Has(at.Rule, words))
+            if (Has(at.Top, words))
             {
-                return at.Rule;
+                return at.Top;
             }
         }
 
@@ -242,15 +357,7 @@ internal sealed class Subtable
     {
         Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
         ulong hash = Shape.HashValue(match.Value, stageHashes);
-        for (RuleLeaf? at = (RuleLeaf?)HashTrie.Find(_rules, hash); at is not null; at = at.Next)
-        {
-            if (at.Rule.Priority == priority && at.Rule.Match.Value == match.Value)
-            {
-                return at.Rule;
-            }
-        }
-
-        return null;
+        return RuleLeaf.Find((RuleLeaf?)HashTrie.Find(_rules, hash), match, priority);
     }
 
     /// <summary>With <paramref name="rule"/>, which has this subtable's mask; <paramref name="replaced"/> had its match and priority.</summary>
@@ -258,10 +365,7 @@ internal sealed class Subtable
     {
         Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
         ulong hash = Shape.HashValue(rule.Match.Value, stageHashes);
-        RuleLeaf? chain = (RuleLeaf?)HashTrie.Find(_rules, hash);
-        replaced = null;
-        chain = Insert(Remove(chain, rule.Match, rule.Priority, ref replaced), rule, hash);
-        HashTrie rules = HashTrie.Set(_rules, chain);
+        HashTrie rules = HashTrie.Set(_rules, RuleLeaf.With((RuleLeaf?)HashTrie.Find(_rules, hash), hash, rule, out replaced));
         if (replaced is not null)
         {
             return new Subtable(Shape, rules, _stages, _ports, _priorities, Count);
@@ -281,14 +385,13 @@ internal sealed class Subtable
     {
         Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
         ulong hash = Shape.HashValue(match.Value, stageHashes);
-        removed = null;
-        RuleLeaf? chain = Remove((RuleLeaf?)HashTrie.Find(_rules, hash), match, priority, ref removed);
+        RuleLeaf? leaf = RuleLeaf.Without((RuleLeaf?)HashTrie.Find(_rules, hash), match, priority, out removed);
         if (removed is null)
         {
             return this;
         }
 
-        HashTrie? rules = chain is null ? HashTrie.Remove(_rules, hash) : HashTrie.Set(_rules, chain);
+        HashTrie? rules = leaf is null ? HashTrie.Remove(_rules, hash) : HashTrie.Set(_rules, leaf);
         if (rules is null)
         {
             return null;
@@ -340,27 +443,5 @@ internal sealed class Subtable
         }
 
         return true;
-    }
-
-    private static RuleLeaf Insert(RuleLeaf? chain, Rule rule, ulong hash) =>
-        chain is null || chain.Rule.Priority < rule.Priority
-            ? new RuleLeaf(hash, rule, chain)
-            : new RuleLeaf(hash, chain.Rule, Insert(chain.Next, rule, hash));
-
-    private static RuleLeaf? Remove(RuleLeaf? chain, Match match, ushort priority, ref Rule? removed)
-    {
-        if (chain is null)
-        {
-            return null;
-        }
-
-        if (chain.Rule.Priority == priority && chain.Rule.Match.Value == match.Value)
-        {
-            removed = chain.Rule;
-            return chain.Next;
-        }
-
-        RuleLeaf? rest = Remove(chain.Next, match, priority, ref removed);
-        return rest == chain.Next ? chain : new RuleLeaf(chain.Hash, chain.Rule, rest);
     }
 }

@@ -68,6 +68,27 @@ public sealed class FlowTableTests
         Assert.That(table.Without([RandomRule(random)]), Is.SameAs(table));
     }
 
+    [Test]
+    public void Every_priority_of_one_match_is_kept_apart()
+    {
+        FlowTable table = FlowTable.Empty(0);
+        Rule[] rules = [.. Enumerable.Range(0, 0x10000).Select(priority => new Rule
+        {
+            TableId = 0,
+            Priority = (ushort)((priority * 40503) & 0xffff), // all of them, in no order
+            Match = Match.Any,
+            Instructions = [],
+            Stats = new RuleStats(0),
+        })];
+
+        table = table.With(rules);
+        Assert.That(table.Count, Is.EqualTo(0x10000));
+        Assert.That(table.Find(Match.Any, rules[777].Priority), Is.SameAs(rules[777]));
+
+        table = table.Without(rules[1..]);
+        Assert.That(table.Rules, Is.EqualTo(new[] { rules[0] }));
+    }
+
     private static Rule RandomRule(Random random)
     {
         FlowKey value = default, mask = default;
