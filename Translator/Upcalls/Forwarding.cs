@@ -127,6 +127,12 @@ public sealed class Forwarding : IForwarding, IDisposable
         _ukeys.Clear();
     }
 
+    /// <summary>What the translations share.</summary>
+    internal XlateEnvironment Environment => _context.Environment;
+
+    /// <summary>The records of the installed megaflows.</summary>
+    internal IReadOnlyList<Ukey> Ukeys => _ukeys.All();
+
     /// <summary>What upcalls go to; without <see cref="Start"/>, a test's thread may deliver them.</summary>
-    internal IUpcallSink Handler() => new UpcallHandler(_context, _ukeys);
+    internal IUpcallSink Handler() => new UpcallHandler(_context, _ukeys, _revalidator.Wake);
 }

@@ -18,6 +18,7 @@ internal sealed class Revalidator : IDisposable
 {
     internal static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     internal static readonly TimeSpan IdleLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan Rest = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongRound = TimeSpan.FromSeconds(2);
     private static readonly TimeSpan IdleLimitWhenFull = TimeSpan.FromMilliseconds(100);
     private const int LeastLimit = 1_000;
@@ -27,10 +28,11 @@ internal sealed class Revalidator : IDisposable
     private readonly Xlator _xlator;
     private readonly Lock _round = new();
     private readonly AutoResetEvent _wake = new(false);
+    private readonly ManualResetEventSlim _stopped = new(false);
     private readonly int _maxFlows;
     private Thread? _thread;
-    private volatile bool _stop;
     private PipelineSnapshot? _swept;
+    private long _sweptMacs;
     private PipelineSnapshot? _portsKnown;
 
     internal Revalidator(ForwardingContext context, Ukeys ukeys, int maxFlows)
@@ -52,7 +54,7 @@ internal sealed class Revalidator : IDisposable
         _thread.Start();
     }
 
-    /// <summary>There is a new snapshot.</summary>
+    /// <summary>There is a new snapshot, or an address was learned or moved.</summary>
     internal void Wake() => _wake.Set();
 
     /// <summary>Returns once no megaflow is older than the newest snapshot at the time of the call.</summary>
@@ -60,7 +62,22 @@ internal sealed class Revalidator : IDisposable
     {
         lock (_round)
         {
-            Sweep(null);
+            if (_context.Snapshot != _swept)
+            {
+                Sweep(null);
+            }
+        }
+    }
+
+    /// <summary>Corrects what a new snapshot or a change of the MAC table made outdated.</summary>
+    internal void Correct()
+    {
+        lock (_round)
+        {
+            if (_context.Snapshot != _swept || _context.Environment.Macs.Version != _sweptMacs)
+            {
+                Sweep(null);
+            }
         }
     }
 
@@ -83,20 +100,21 @@ internal sealed class Revalidator : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        _stop = true;
+        _stopped.Set();
         _wake.Set();
         _thread?.Join();
-        _wake.Dispose();
+
+        // The events stay usable: an upcall or a request that is still under way may wake nobody, but must not fail.
     }
 
     private void Run()
     {
         long last = Stopwatch.GetTimestamp();
-        while (!_stop)
+        while (!_stopped.IsSet)
         {
             TimeSpan rest = Interval - Stopwatch.GetElapsedTime(last);
             bool woken = rest > TimeSpan.Zero && _wake.WaitOne(rest);
-            if (_stop)
+            if (_stopped.IsSet)
             {
                 return;
             }
@@ -105,7 +123,8 @@ internal sealed class Revalidator : IDisposable
             {
                 if (woken)
                 {
-                    CatchUp();
+                    Correct();
+                    _stopped.Wait(Rest); // a storm of new addresses is not to keep a processor busy with sweeps
                 }
                 else
                 {
@@ -125,17 +144,14 @@ internal sealed class Revalidator : IDisposable
     {
         PipelineSnapshot snapshot = _context.Snapshot;
         ForgetVanishedPorts(snapshot);
-        if (idle is null && snapshot == _swept)
-        {
-            return;
-        }
-
+        long macs = _context.Environment.Macs.Version;
         if (_ukeys.Revalidate(snapshot, _xlator, idle is { } limit ? (long)limit.TotalNanoseconds : null))
         {
             _context.Datapath.Synchronize(); // packets in the middle of a program that was replaced
         }
 
         _swept = snapshot;
+        _sweptMacs = macs;
     }
 
     private void ForgetVanishedPorts(PipelineSnapshot snapshot)

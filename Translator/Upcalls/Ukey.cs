@@ -8,25 +8,33 @@ namespace OvsBridge.Translator.Upcalls;
 /// <summary>User space's record of one installed megaflow. What changes does so under the lock of <see cref="Ukeys"/>.</summary>
 internal sealed class Ukey
 {
-    private readonly FlowKey _key;
+    private readonly FlowKey _packet;
     private readonly FlowKey _mask;
+    private readonly int _hash;
 
     /// <summary>Makes the record of a megaflow that is about to be installed.</summary>
-    /// <param name="key">Key of a packet that it is for; cut to the mask.</param>
+    /// <param name="packet">Key of a packet that it is for.</param>
     /// <param name="result">What the packet's translation gave.</param>
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
-    internal Ukey(in FlowKey key, XlateResult result, long nowNs)
+    internal Ukey(in FlowKey packet, XlateResult result, long nowNs)
     {
+        _packet = packet;
         _mask = result.Mask;
-        _key = key.Masked(_mask);
+        _hash = HashCode.Combine(Key.GetHashCode(), _mask.GetHashCode());
         Result = result;
         Snapshot = result.Snapshot;
         MacVersion = result.Dependencies.MacVersion;
         CreatedNs = nowNs;
     }
 
-    /// <summary>The masked key: a packet that stands for all that the megaflow matches.</summary>
-    internal ref readonly FlowKey Key => ref _key;
+    /// <summary>
+    /// The packet that it was made for, which stands for all others. Not the masked key: a translation of that, though right, may
+    /// have come by another way through the classifier's tries, and look at other bits.
+    /// </summary>
+    internal ref readonly FlowKey Packet => ref _packet;
+
+    /// <summary>The masked key.</summary>
+    internal FlowKey Key => _packet.Masked(_mask);
 
     /// <summary>The megaflow's mask; what translation looks at now may be less, never more.</summary>
     internal ref readonly FlowKey Mask => ref _mask;
@@ -52,8 +60,19 @@ internal sealed class Ukey
     /// <summary>When a packet last used it, or it was installed.</summary>
     internal long UsedNs => Math.Max(CreatedNs, (long)Pushed.UsedNs);
 
+    /// <summary>Whether it is the same megaflow to the datapath.</summary>
+    internal bool SameFlow(Ukey other) =>
+        _hash == other._hash
+        && _mask.PacketPart().SequenceEqual(other._mask.PacketPart())
+        && Key.PacketPart().SequenceEqual(other.Key.PacketPart());
+
+    /// <summary>Hash of what <see cref="SameFlow"/> compares.</summary>
+    internal int FlowHash => _hash;
+
     /// <summary>Whether the translation holds for this pipeline and MAC table too, by what it depends on.</summary>
     internal bool HoldsFor(PipelineSnapshot snapshot, long macVersion) =>
-        (!Result.Dependencies.Macs || macVersion == MacVersion)
-        && (Snapshot == snapshot || (Result.Dependencies with { Macs = false }).SameIn(Snapshot, snapshot, macVersion));
+        (!Result.Dependencies.Macs || macVersion == MacVersion) && HoldsFor(snapshot);
+
+    /// <summary>Whether the translation holds for this pipeline, whatever the MAC table has learned since.</summary>
+    internal bool HoldsFor(PipelineSnapshot snapshot) => Snapshot == snapshot || Result.Dependencies.SameIn(Snapshot, snapshot);
 }

@@ -66,8 +66,10 @@ internal sealed class Ukeys
         Ukey ukey = new(key, result, _time.NowNs());
         lock (_lock)
         {
-            // One that is outdated already is not worth correcting: the next packet brings a new translation.
-            if (_byFlow.ContainsKey(ukey) || !ukey.HoldsFor(newest(), _environment.Macs.Version))
+            // One that is outdated already is not worth correcting: the next packet brings a new translation. Addresses that were
+            // learned since are left to the next sweep: else a port that teaches a new one with each packet would keep every
+            // megaflow of NORMAL out.
+            if (_byFlow.ContainsKey(ukey) || !ukey.HoldsFor(newest()))
             {
                 return;
             }
@@ -181,7 +183,7 @@ internal sealed class Ukeys
             return Verdict.Right;
         }
 
-        XlateResult fresh = xlator.Translate(snapshot, ukey.Key);
+        XlateResult fresh = xlator.Translate(snapshot, ukey.Packet);
         if (fresh.Error is not null || LooksAtMore(fresh.Mask, ukey.Mask))
         {
             return Verdict.Remove;
@@ -272,9 +274,8 @@ internal sealed class Ukeys
     /// <summary>Same masked key and same mask: the same megaflow to the datapath.</summary>
     private sealed class FlowComparer : IEqualityComparer<Ukey>
     {
-        public bool Equals(Ukey? x, Ukey? y) =>
-            x!.Key.PacketPart().SequenceEqual(y!.Key.PacketPart()) && x.Mask.PacketPart().SequenceEqual(y.Mask.PacketPart());
+        public bool Equals(Ukey? x, Ukey? y) => x!.SameFlow(y!);
 
-        public int GetHashCode(Ukey ukey) => HashCode.Combine(ukey.Key.GetHashCode(), ukey.Mask.GetHashCode());
+        public int GetHashCode(Ukey ukey) => ukey.FlowHash;
     }
 }

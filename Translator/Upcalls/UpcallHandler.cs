@@ -15,9 +15,16 @@ internal sealed class UpcallHandler : IUpcallSink
     private readonly Ukeys _ukeys;
     private readonly PacketRunner _runner;
     private readonly List<(FlowKey Key, XlateResult Result)> _translated = [];
+    private readonly Action _macsChanged;
+    private long _macVersion;
 
-    internal UpcallHandler(ForwardingContext context, Ukeys ukeys)
+    /// <summary>Makes a handler.</summary>
+    /// <param name="context">What the parts share.</param>
+    /// <param name="ukeys">Where megaflows go.</param>
+    /// <param name="macsChanged">Called behind a batch that taught an address, or that one has moved.</param>
+    internal UpcallHandler(ForwardingContext context, Ukeys ukeys, Action macsChanged)
     {
+        _macsChanged = macsChanged;
         _context = context;
         _ukeys = ukeys;
         _runner = new PacketRunner(context) { Translated = (key, result) => _translated.Add((key, result)) };
@@ -52,6 +59,12 @@ internal sealed class UpcallHandler : IUpcallSink
         }
 
         _translated.Clear();
+        long macVersion = _context.Environment.Macs.Version;
+        if (macVersion != _macVersion)
+        {
+            _macVersion = macVersion;
+            _macsChanged();
+        }
     }
 
     private void Fault(Exception e)

@@ -109,25 +109,18 @@ internal sealed class XlateCredits(RuleStats[] stats, TableCredit[] tables, MacS
 /// <param name="Tables">Bitmap of tables.</param>
 /// <param name="Groups">Any group.</param>
 /// <param name="Meters">Any meter.</param>
-/// <param name="Ports">Any port but the ingress port.</param>
 /// <param name="Macs">The MAC table, at <paramref name="MacVersion"/>.</param>
 /// <param name="MacVersion">See <see cref="MacTable.Version"/>.</param>
-internal readonly record struct XlateDependencies(TableSet Tables, bool Groups, bool Meters, bool Ports, bool Macs, long MacVersion)
+internal readonly record struct XlateDependencies(TableSet Tables, bool Groups, bool Meters, bool Macs, long MacVersion)
 {
-    /// <summary>Whether nothing of that differs between the two snapshots.</summary>
-    internal bool SameIn(PipelineSnapshot before, PipelineSnapshot now, long macVersion)
+    /// <summary>Whether nothing of the pipeline that a translation looked at differs between two snapshots.</summary>
+    internal bool SameIn(PipelineSnapshot before, PipelineSnapshot now)
     {
-        if (before == now)
-        {
-            return !Macs || macVersion == MacVersion;
-        }
-
         if (before.Fragments != now.Fragments
             || before.Standalone != now.Standalone
+            || before.Ports != now.Ports // of every translation: that it gets in, and where it gets out
             || (Groups && before.Groups != now.Groups)
-            || (Meters && before.Meters != now.Meters)
-            || before.Ports != now.Ports
-            || (Macs && macVersion != MacVersion))
+            || (Meters && before.Meters != now.Meters))
         {
             return false;
         }

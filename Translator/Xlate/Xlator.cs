@@ -207,7 +207,7 @@ internal sealed partial class Xlator
             Installed = installed,
             SlowPath = _error is null ? _slow : SlowPathReasons.None,
             Credits = new XlateCredits([.. _stats], [.. _tableCredits], [.. _sightings]),
-            Dependencies = new XlateDependencies(_tables, _groups, _meters, true, _macs, _macVersion),
+            Dependencies = new XlateDependencies(_tables, _groups, _meters, _macs, _macVersion),
             References = _references.Count == 0 ? [] : [.. _references],
             Error = _error,
         };

@@ -1,0 +1,278 @@
+using OvsBridge.Datapath;
+using OvsBridge.Datapath.Memory;
+using OvsBridge.Datapath.Text;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Text;
+using OvsBridge.Testing;
+using OvsBridge.Translator.Switch;
+using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Tests.Xlate;
+using OvsBridge.Translator.Upcalls;
+using OvsBridge.Translator.Xlate;
+
+namespace OvsBridge.Translator.Tests.Upcalls;
+
+/// <summary>
+/// A forwarding side over the in-memory datapath, with random changes and packets in random order: whatever the cache
+/// holds, packets are treated as the newest pipeline says, and none is counted twice or not at all.
+/// </summary>
+[TestFixture]
+public sealed class ForwardingPropertyTests
+{
+    private const int Steps = 600;
+
+    [Test]
+    public void Cache_equals_the_pipeline_at_every_moment([Range(1, 8)] int seed)
+    {
+        using World world = new(seed, normal: true);
+        for (int step = 0; step < Steps; step++)
+        {
+            switch (world.Random.Next(10))
+            {
+                case 0:
+                    world.Change();
+                    world.Forwarding.CatchUp();
+                    world.CheckMegaflows();
+                    break;
+                case 1:
+                    world.Time.Advance(TimeSpan.FromSeconds(world.Random.Next(1, 8)));
+                    break;
+                default:
+                    world.Forwarding.RevalidateNow(); // for what NORMAL has learned: corrected soon, not at once
+                    world.InjectAndCompare();
+                    break;
+            }
+        }
+    }
+
+    [Test]
+    public void Every_packet_counts_once([Range(1, 8)] int seed)
+    {
+        using World world = new(seed, normal: false);
+        TableStats first = world.Snapshot.Tables[0].Stats;
+        HashSet<RuleStats> rules = [.. world.Snapshot.Tables[0].Rules.Select(r => r.Stats)]; // an entry that is replaced hands them on
+        ulong injected = 0;
+        for (int step = 0; step < Steps; step++)
+        {
+            switch (world.Random.Next(12))
+            {
+                case 0:
+                    world.Change(); // without a barrier: packets that pass meanwhile count for one flow or the other
+                    rules.UnionWith(world.Snapshot.Tables[0].Rules.Select(r => r.Stats));
+                    break;
+                case 1:
+                    world.Forwarding.CatchUp();
+                    break;
+                case 2:
+                    world.Time.Advance(TimeSpan.FromSeconds(world.Random.Next(1, 8)));
+                    world.Forwarding.RevalidateNow();
+                    break;
+                case 3:
+                    world.Forwarding.PurgeMegaflows();
+                    break;
+                default:
+                    injected += world.Inject();
+                    break;
+            }
+
+            if (step % 10 == 9)
+            {
+                world.Forwarding.PushStats();
+                Assert.That(first.Lookups, Is.EqualTo(injected), $"step {step}");
+                Assert.That(rules.Aggregate(0ul, (sum, stats) => sum + stats.Packets), Is.EqualTo(first.Matches), $"step {step}");
+            }
+        }
+    }
+
+    private sealed class World : IDisposable, IPacketInSink
+    {
+        private readonly RandomPipelines _pipelines;
+        private readonly InMemoryDatapath _datapath;
+        private readonly List<string> _events = [];
+
+        internal World(int seed, bool normal)
+        {
+            Random = new Random(seed);
+            _pipelines = new RandomPipelines(Random);
+            Time.Advance(TimeSpan.FromHours(1));
+            _datapath = new InMemoryDatapath(new InMemoryDatapathOptions { Delivery = UpcallDelivery.Manual, Time = Time });
+            _datapath.Transmitted += (port, frame) => _events.Add($"{port} {Convert.ToHexString(frame.Span)}");
+            Forwarding = new Forwarding(_datapath, new MacTable(), Time) { PacketIns = this };
+            for (uint port = 1; port <= 6; port++)
+            {
+                _datapath.AddPort(new DpPort(port, $"p{port}", (int)(100 + port)));
+            }
+
+            _datapath.AddPort(new DpPort(OfPorts.DatapathLocal, "br0", 99));
+            Snapshot = _pipelines.Next() with { Fragments = FragmentHandling.Normal, Standalone = normal ? StandaloneMode.OnMiss : StandaloneMode.Off };
+            if (!normal)
+            {
+                for (uint port = 1; port <= 6; port++)
+                {
+                    Snapshot = Snapshot.WithPort(port); // every packet gets into the pipeline
+                }
+            }
+
+            Forwarding.SnapshotPublished(Snapshot);
+            _datapath.StartUpcalls(Forwarding.Handler());
+        }
+
+        internal Random Random { get; }
+
+        internal ManualTime Time { get; } = new();
+
+        internal Forwarding Forwarding { get; }
+
+        internal PipelineSnapshot Snapshot { get; private set; }
+
+        /// <summary>Something changes: a flow comes, goes or gets other actions, a group, a port.</summary>
+        internal void Change()
+        {
+            byte table = (byte)Random.Next(RandomPipelines.Tables);
+            Rule[] rules = [.. Snapshot.Tables[table].Rules];
+            switch (Random.Next(8))
+            {
+                case < 3:
+                    ushort priority = (ushort)Random.Next(1000);
+                    if (!rules.Any(r => r.Priority == priority))
+                    {
+                        Snapshot = Snapshot.With(_pipelines.Rule(table, priority));
+                    }
+
+                    break;
+                case < 5 when rules.Length > 0:
+                    Snapshot = Snapshot.Without(rules[Random.Next(rules.Length)]);
+                    break;
+                case 5 when rules.Length > 0:
+                    Rule old = rules[Random.Next(rules.Length)];
+                    Snapshot = Snapshot.With(new Rule
+                    {
+                        TableId = table,
+                        Priority = old.Priority,
+                        Match = old.Match,
+                        Instructions = _pipelines.Rule(table, 0).Instructions,
+                        Cookie = old.Cookie,
+                        Stats = old.Stats,
+                    });
+                    break;
+                case 6:
+                    Snapshot = Snapshot.With(_pipelines.Group((uint)Random.Next(1, 5)));
+                    break;
+                default:
+                    Snapshot = Snapshot.WithPort((uint)Random.Next(1, 7), state: Random.Next(2) == 0 ? PortState.Live : PortState.LinkDown);
+                    break;
+            }
+
+            Forwarding.SnapshotPublished(Snapshot);
+        }
+
+        /// <summary>Some packets of some flow come in, and are treated.</summary>
+        internal ulong Inject()
+        {
+            FlowKey key = _pipelines.Key();
+            int count = Random.Next(1, 5);
+            for (int i = 0; i < count; i++)
+            {
+                _datapath.Receive(key.InPort, _pipelines.Frame(key));
+                if (Random.Next(2) == 0)
+                {
+                    _datapath.DeliverUpcalls();
+                }
+            }
+
+            _datapath.DeliverUpcalls();
+            return (ulong)count;
+        }
+
+        internal void InjectAndCompare()
+        {
+            FlowKey key = _pipelines.Key();
+            byte[] frame = _pipelines.Frame(key);
+            Outcome expected = ReferencePipeline.Run(Snapshot, Forwarding.Macs, frame, key.InPort);
+            _events.Clear();
+
+            _datapath.Receive(key.InPort, frame);
+            _datapath.DeliverUpcalls();
+
+            string[] wanted = [.. expected.Events.Select(Shortened).Order()];
+            if (!expected.Failed && !wanted.SequenceEqual(_events.Order()))
+            {
+                _ = PacketParser.TryParse(frame, key.InPort, out FlowKey own);
+                Assert.Fail($"""
+                    {FlowKeyText.Print(own)}
+                    expected {string.Join("\n         ", wanted)}
+                    got      {string.Join("\n         ", _events.Order())}
+                    fault    {Forwarding.Counters.LastFault}
+                    {Dump()}
+                    """);
+            }
+        }
+
+        /// <summary>Every megaflow is what a translation of now gives, for its packet and others that it matches.</summary>
+        internal void CheckMegaflows()
+        {
+            Xlator xlator = new(Forwarding.Environment);
+            foreach (Ukey ukey in Forwarding.Ukeys)
+            {
+                if (ukey.Packet.RecircId != 0 && Forwarding.Environment.Continuations.Find(ukey.Packet.RecircId) is null)
+                {
+                    continue; // no megaflow sends packets there any more: it idles until it goes
+                }
+
+                Check(ukey, ukey.Packet, xlator);
+                byte[]? other = _pipelines.Covered(ukey.Packet, ukey.Mask);
+                if (other is not null && ukey.Packet.RecircId == 0)
+                {
+                    _ = PacketParser.TryParse(other, ukey.Packet.InPort, out FlowKey key);
+                    Check(ukey, key, xlator);
+                }
+            }
+        }
+
+        public void OnPacketIn(PacketInEvent packet) =>
+            _events.Add($"controller {packet.Reason} {packet.TableId} {packet.Cookie} {packet.PipelineFields.Metadata} {Convert.ToHexString(packet.Frame.Span)}");
+
+        public void Dispose()
+        {
+            Assert.That(Forwarding.Counters[ForwardingCounter.Fault], Is.Zero, () => Forwarding.Counters.LastFault!.ToString());
+            Forwarding.Dispose();
+            _datapath.Dispose();
+        }
+
+        private void Check(Ukey ukey, in FlowKey key, Xlator xlator)
+        {
+            XlateResult fresh = xlator.Translate(Snapshot, key);
+            Assert.That(
+                DpActionsText.Print(ukey.Result.Installed),
+                Is.EqualTo(DpActionsText.Print(fresh.Installed)),
+                $"{FlowKeyText.PrintMegaflow(ukey.Packet, ukey.Mask)} for {FlowKeyText.Print(key)}");
+            Assert.That(
+                ukey.Result.Credits.Stats.SequenceEqual(fresh.Credits.Stats),
+                () => $"counted in {Names(ukey.Result)}, not in {Names(fresh)}: {FlowKeyText.PrintMegaflow(ukey.Packet, ukey.Mask)}");
+        }
+
+        private string Names(XlateResult result)
+        {
+            List<string> names = [];
+            foreach (RuleStats stats in result.Credits.Stats)
+            {
+                string? rule = Snapshot.Rules().Where(r => r.Stats == stats).Select(r => $"table {r.TableId} priority {r.Priority}").FirstOrDefault();
+                names.Add(rule ?? Snapshot.Groups.Values.Where(g => g.Stats == stats || g.BucketStats.Contains(stats)).Select(g => $"group {g.GroupId}").FirstOrDefault() ?? "gone");
+            }
+
+            return string.Join(", ", names);
+        }
+
+        private string Dump() => string.Join('\n', Forwarding.Megaflows().Select(m => $"{FlowKeyText.PrintMegaflow(m.Key, m.Mask)} {DpActionsText.Print(m.Actions)}"));
+
+        private static string Shortened(string text)
+        {
+            string[] words = text.Split(' ');
+            return words[0] == "controller"
+                ? $"controller {words[1]} {words[2].Split('=')[1]} {words[3].Split('=')[1]} {words[4].Split('=')[1]} {words[5]}"
+                : $"{words[0]} {words[2]}";
+        }
+    }
+}
