@@ -299,6 +299,38 @@ public sealed class DpActionExecutorTests
         Assert.That(after, Is.EqualTo(expected));
     }
 
+    /// <summary>RFC 768: a checksum that comes out as 0 is sent as all ones, since 0 says that there is none.</summary>
+    [Test]
+    public void Udp_checksum_that_becomes_zero_is_sent_as_all_ones()
+    {
+        byte[] frame = FrameSamples.Udp4;
+        int sum = System.Buffers.Binary.BinaryPrimitives.ReadUInt16BigEndian(frame.AsSpan(40)) + 1000;
+        ushort port = (ushort)((sum & 0xffff) + (sum >> 16)); // adds what the complement lacks
+        byte[] after = RewriteCases.Rewritten(frame, Programs.Of(w => w.Then(DpActionType.SetTp, new DpSetTp { Src = port }, new DpSetTp { Src = 0xffff })));
+
+        Assert.That(after[40..42], Is.EqualTo(new byte[] { 0xff, 0xff }));
+        Assert.That(FrameVerifier.WrongChecksums(after), Is.Empty);
+    }
+
+    [Test]
+    public void Sum_of_nothing_is_the_zero_that_is_all_ones() => Assert.That(Checksum.Fold(0), Is.EqualTo(0xffff));
+
+    [Test]
+    public void Fragments_of_a_packet_have_one_hash_and_other_ports_another()
+    {
+        static uint Hash(FrameBuilder frame)
+        {
+            PacketParser.TryParse(frame.ToArray(), 1, out FlowKey key);
+            return FlowHash.Compute(7, key);
+        }
+
+        uint first = Hash(FrameBuilder.Ethernet(0x0800).Ipv4(17, fragment: 0x2000).Udp(1, 2).Counting(32));
+        uint later = Hash(FrameBuilder.Ethernet(0x0800).Ipv4(17, ttl: 9, fragment: 0x0005).Counting(40));
+
+        Assert.That(later, Is.EqualTo(first));
+        Assert.That(Hash(FrameBuilder.Ethernet(0x0800).Ipv4(17).Udp(1, 2)), Is.Not.EqualTo(Hash(FrameBuilder.Ethernet(0x0800).Ipv4(17).Udp(1, 3))));
+    }
+
     /// <summary>Headers beyond the buffer's headroom.</summary>
     [Test]
     public void Many_pushes_need_no_headroom()
