@@ -31,6 +31,8 @@ internal static class Program
                     return AppctlCommand.Run("ovsbridge appctl", arguments.AsSpan(1));
                 case ["ofctl", ..]:
                     return Ofctl("ovsbridge ofctl");
+                case ["cleanup", ..]:
+                    return CleanupCommand.Run(arguments[1..]);
                 case ["version" or "--version" or "-V"]:
                     Console.WriteLine($"ovsbridge ({VersionText.Product}) {VersionText.Version}");
                     return 0;
@@ -66,6 +68,7 @@ internal static class Program
           run        the switch, in the foreground (see 'ovsbridge run --help')
           appctl     ask a running switch, as ovs-appctl does (see 'ovsbridge appctl --help')
           ofctl      manage flows, as ovs-ofctl does (not there yet)
+          cleanup    remove what a killed switch left behind (see 'ovsbridge cleanup --help')
           version    the version
         """);
 }

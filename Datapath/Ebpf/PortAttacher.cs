@@ -87,6 +87,30 @@ internal sealed class PortAttacher : IDisposable
         }
     }
 
+    /// <summary>Takes off an interface what a dead daemon left there.</summary>
+    /// <returns>False when there is nothing of ours, or its owner lives.</returns>
+    public static bool RemoveLeftover(string name, int ifIndex)
+    {
+        LibBpf.TcHook hook = Hook(ifIndex, LibBpf.TcIngress);
+        LibBpf.TcOptions found = Options();
+        if (LibBpf.TcQuery(hook, ref found) != 0)
+        {
+            return false;
+        }
+
+        try
+        {
+            using Socket owner = Own(name, ifIndex);
+            _ = LibBpf.TcDetach(hook, Options());
+            RemoveQdisc(ifIndex, made: true);
+            return true;
+        }
+        catch (DatapathException)
+        {
+            return false; // in use
+        }
+    }
+
     private static Socket Own(string name, int ifIndex)
     {
         UnixDomainSocketEndPoint address = new($"\0ovsbridge/ifindex/{ifIndex}");

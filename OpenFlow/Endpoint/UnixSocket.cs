@@ -39,6 +39,9 @@ public static class UnixSocket
         }
     }
 
+    /// <summary>Whether <paramref name="path"/> is a socket that nobody listens on.</summary>
+    public static bool IsDead(string path) => File.Exists(path) && IsSocket(path) && !Answers(path);
+
     /// <summary>Removes a socket's file, if it is there.</summary>
     public static void Remove(string path)
     {

@@ -152,6 +152,37 @@ public sealed partial class PortTests
     }
 
     [Test]
+    public void Cleanup_removes_what_a_killed_daemon_left_and_nothing_of_a_living_one()
+    {
+        using var net = new Netns("h1", "h2");
+        string before = Seen(net);
+        using (var living = SwitchProcess.Start(net.Switch, "--port", "h2"))
+        using (var killed = SwitchProcess.Start(net.Switch, "--port", "h1"))
+        {
+            killed.Signal("KILL");
+            killed.WaitForExit();
+
+            string[] lines = net.InSwitch(SwitchProcess.Program, "cleanup", "--rundir", killed.RunDirectory).TrimEnd('\n').Split('\n');
+            Assert.Multiple(() =>
+            {
+                Assert.That(lines, Is.EquivalentTo(new[]
+                {
+                    "removed the datapath program from h1",
+                    $"removed {killed.RunDirectory}/br0.mgmt",
+                    $"removed {killed.RunDirectory}/ovs-vswitchd.pid",
+                    $"removed {killed.RunDirectory}/ovs-vswitchd.{killed.ProcessId}.ctl",
+                }));
+                Assert.That(Directory.GetFileSystemEntries(killed.RunDirectory), Is.Empty);
+                Assert.That(net.InSwitch(SwitchProcess.Program, "cleanup", "--rundir", living.RunDirectory), Is.Empty);
+                Assert.That(net.InSwitch("tc", "filter", "show", "dev", "h2", "ingress"), Is.Not.Empty);
+                Assert.That(living.Ofctl("dump-ports-desc"), Does.Contain("1(h2)"));
+            });
+        }
+
+        Assert.That(Seen(net), Is.EqualTo(before));
+    }
+
+    [Test]
     public void An_interface_of_another_daemon_is_refused()
     {
         using var net = new Netns("h1", "h2");
