@@ -10,35 +10,22 @@ using OvsBridge.Translator.Xlate;
 namespace OvsBridge.Host;
 
 /// <summary>The OpenFlow agent and what forwards for it, wired to a datapath.</summary>
-internal sealed partial class Pipeline : IDisposable
+internal sealed class Pipeline : IDisposable
 {
-    private static readonly TimeSpan _faultInterval = TimeSpan.FromSeconds(5);
-
     private readonly SwitchOptions _options;
     private readonly IDatapath _datapath;
     private readonly IPorts _ports;
+    private readonly TimeProvider _time;
     private readonly Forwarding _forwarding;
-    private readonly ITimer _faultWatch;
-    private readonly ILogger<Pipeline> _log;
-    private long _faultsLogged;
+    private readonly ForwardingWatch _watch;
 
-    private Pipeline(SwitchOptions options, IDatapath datapath, IPorts ports, Forwarding forwarding, OfSwitch @switch, TimeProvider time, ILogger<Pipeline> log)
+    private Pipeline(SwitchOptions options, ulong datapathId, IDatapath datapath, IPorts ports, TimeProvider time, LogControl logs)
     {
         _options = options;
         _datapath = datapath;
         _ports = ports;
-        _forwarding = forwarding;
-        _log = log;
-        Switch = @switch;
-        _faultWatch = time.CreateTimer(_ => LogFaults(), null, _faultInterval, _faultInterval);
-    }
-
-    /// <summary>The agent.</summary>
-    public OfSwitch Switch { get; }
-
-    /// <summary>Wires it.</summary>
-    public static Pipeline Make(SwitchOptions options, ulong datapathId, IDatapath datapath, IPorts ports, TimeProvider time, LogControl logs)
-    {
+        _time = time;
+        _forwarding = new Forwarding(datapath, new MacTable(), time, options.FlowLimit);
         OfSwitchOptions identity = new()
         {
             DatapathId = datapathId,
@@ -46,41 +33,37 @@ internal sealed partial class Pipeline : IDisposable
             FailMode = options.FailMode,
             ControllersConfigured = options.Controllers.Count > 0,
         };
-        Forwarding forwarding = new(datapath, new MacTable(), time, options.FlowLimit);
-        OfSwitch @switch = new(identity, forwarding, ports, ports, meters: null, time);
-        forwarding.PacketIns = @switch;
-        return new Pipeline(options, datapath, ports, forwarding, @switch, time, logs.CreateLogger<Pipeline>());
+        Switch = new OfSwitch(identity, _forwarding, ports, ports, meters: null, time);
+        _forwarding.PacketIns = Switch;
+        _watch = new ForwardingWatch(_forwarding, datapath, time, logs.CreateLogger<ForwardingWatch>());
     }
 
+    /// <summary>The agent.</summary>
+    public OfSwitch Switch { get; }
+
+    /// <summary>Wires it.</summary>
+    public static Pipeline Make(SwitchOptions options, ulong datapathId, IDatapath datapath, IPorts ports, TimeProvider time, LogControl logs) =>
+        new(options, datapathId, datapath, ports, time, logs);
+
     /// <summary>Begins to take packets.</summary>
-    public void Start() => _forwarding.Start();
+    public void Start()
+    {
+        _forwarding.Start();
+        _watch.Start();
+    }
 
     /// <summary>Adds the commands that look into it.</summary>
     public void Register(UnixctlCommands commands)
     {
-        DatapathCommands datapath = DatapathCommands.Register(commands, _options.Bridge, _datapath, Switch, _ports);
-        ForwardingCommands.Register(commands, datapath, _forwarding, Switch, TimeProvider.System);
+        DatapathCommands.Register(commands, new BridgeView(_options.Bridge, _datapath, Switch, _forwarding, _ports, _time));
+        ForwardingCommands.Register(commands, new BridgeView(_options.Bridge, _datapath, Switch, _forwarding, _ports, _time), _watch);
     }
 
-    /// <inheritdoc/>
+    /// <summary>Ends it. Connections have gone, and nothing comes in any more.</summary>
     public void Dispose()
     {
-        _faultWatch.Dispose();
+        _watch.Dispose();
         Switch.Dispose();
         _forwarding.Dispose();
     }
-
-    /// <summary>A packet that failed by a fault of ours is counted where it happens; here it gets into the log, at most now and then.</summary>
-    private void LogFaults()
-    {
-        long faults = _forwarding.Counters[ForwardingCounter.Fault];
-        if (faults > _faultsLogged)
-        {
-            LogFault(faults - _faultsLogged, _forwarding.Counters.LastFault);
-            _faultsLogged = faults;
-        }
-    }
-
-    [LoggerMessage(LogLevel.Error, "{Count} packets were lost by a fault of this program; the last one:")]
-    private partial void LogFault(long count, Exception? exception);
 }

@@ -1,9 +1,7 @@
 using System.Globalization;
 using System.Text;
 using OvsBridge.Datapath;
-using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages.Multipart;
-using OvsBridge.Translator.Switch;
 using OvsBridge.Translator.Tables;
 
 namespace OvsBridge.Host.Unixctl;
@@ -11,49 +9,20 @@ namespace OvsBridge.Host.Unixctl;
 /// <summary>Commands about the datapath and the bridge's ports, in Open vSwitch's forms.</summary>
 internal sealed class DatapathCommands
 {
-    private readonly string _bridge;
-    private readonly IDatapath _datapath;
-    private readonly OfSwitch _switch;
-    private readonly IPortStatsSource _counters;
+    private readonly BridgeView _view;
 
-    private DatapathCommands(string bridge, IDatapath datapath, OfSwitch @switch, IPortStatsSource counters)
-    {
-        _bridge = bridge;
-        _datapath = datapath;
-        _switch = @switch;
-        _counters = counters;
-    }
-
-    /// <summary>What a datapath is called: "TYPE@NAME".</summary>
-    public string Name => $"{(_datapath.Kind == "memory" ? "memory" : "bpf")}@{_bridge}";
+    private DatapathCommands(BridgeView view) => _view = view;
 
     /// <summary>Adds the commands.</summary>
-    public static DatapathCommands Register(UnixctlCommands commands, string bridge, IDatapath datapath, OfSwitch @switch, IPortStatsSource counters)
+    public static void Register(UnixctlCommands commands, BridgeView view)
     {
-        DatapathCommands own = new(bridge, datapath, @switch, counters);
-        commands.Add("dpctl/dump-dps", "", 0, 0, _ => own.Name);
-        commands.Add("dpif/dump-dps", "", 0, 0, _ => own.Name);
+        DatapathCommands own = new(view);
+        commands.Add("dpctl/dump-dps", "", 0, 0, _ => view.DatapathName);
+        commands.Add("dpif/dump-dps", "", 0, 0, _ => view.DatapathName);
         commands.Add("dpctl/show", "[-s] [dp...]", 0, int.MaxValue, own.Show);
         commands.Add("dpif/show", "", 0, 0, _ => own.ShowBridges());
-        commands.Add("ofproto/list", "", 0, 0, _ => bridge);
+        commands.Add("ofproto/list", "", 0, 0, _ => view.Bridge);
         commands.Add("drops/show", "", 0, 0, _ => own.ShowDrops());
-        return own;
-    }
-
-    /// <summary>Checks the name of a bridge.</summary>
-    /// <exception cref="UnixctlException">It is another.</exception>
-    public void RequireBridge(string name)
-    {
-        if (name != _bridge)
-            throw new UnixctlException("no such bridge");
-    }
-
-    /// <summary>Checks the name of a datapath, with or without its type.</summary>
-    /// <exception cref="UnixctlException">It is another.</exception>
-    public void RequireDatapath(string name)
-    {
-        if (name != Name && name != _bridge)
-            throw new UnixctlException($"ovs-vswitchd: opening datapath {name} failed (No such device)");
     }
 
     private string Show(IReadOnlyList<string> arguments)
@@ -64,18 +33,18 @@ internal sealed class DatapathCommands
             if (argument is "-s" or "--statistics")
                 statistics = true;
             else
-                RequireDatapath(argument);
+                _view.RequireDatapath(argument);
         }
 
-        DatapathStats stats = _datapath.ReadDatapathStats();
+        DatapathStats stats = _view.Datapath.ReadDatapathStats();
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Name}:\n");
+        text.Append(CultureInfo.InvariantCulture, $"{_view.DatapathName}:\n");
         text.Append(CultureInfo.InvariantCulture, $"  lookups: hit:{stats.Hit} missed:{stats.Miss} lost:{stats.Lost}\n");
         text.Append(CultureInfo.InvariantCulture, $"  flows: {stats.Flows}\n");
         double lookups = stats.Hit + stats.Miss;
         double perPacket = lookups == 0 ? 0 : stats.MasksTried / lookups;
         text.Append(CultureInfo.InvariantCulture, $"  masks: hit:{stats.MasksTried} total:{stats.Masks} hit/pkt:{perPacket:0.00}\n");
-        IReadOnlyList<DpPort> ports = _datapath.Ports;
+        IReadOnlyList<DpPort> ports = _view.Datapath.Ports;
         Dictionary<uint, PortStatsEntry> counters = statistics ? Counters() : [];
         foreach (DpPort port in ports)
         {
@@ -94,8 +63,8 @@ internal sealed class DatapathCommands
 
     private Dictionary<uint, PortStatsEntry> Counters()
     {
-        SwitchPort[] ports = [.. _switch.Snapshot.Ports.Values];
-        return ports.Zip(_counters.Read(ports)).Where(pair => pair.Second is not null).ToDictionary(pair => pair.First.DatapathPort, pair => pair.Second!);
+        SwitchPort[] ports = [.. _view.Switch.Snapshot.Ports.Values];
+        return ports.Zip(_view.Counters.Read(ports)).Where(pair => pair.Second is not null).ToDictionary(pair => pair.First.DatapathPort, pair => pair.Second!);
     }
 
     /// <summary>As Open vSwitch: from a kilobyte on with the size in larger units behind.</summary>
@@ -114,13 +83,12 @@ internal sealed class DatapathCommands
 
     private string ShowBridges()
     {
-        DatapathStats stats = _datapath.ReadDatapathStats();
+        DatapathStats stats = _view.Datapath.ReadDatapathStats();
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{Name}: hit:{stats.Hit} missed:{stats.Miss}\n  {_bridge}:\n");
-        foreach (SwitchPort port in _switch.Snapshot.Ports.Values.OrderBy(port => port.Description.Name, StringComparer.Ordinal))
+        text.Append(CultureInfo.InvariantCulture, $"{_view.DatapathName}: hit:{stats.Hit} missed:{stats.Miss}\n  {_view.Bridge}:\n");
+        foreach (SwitchPort port in _view.Switch.Snapshot.Ports.Values.OrderBy(port => port.Description.Name, StringComparer.Ordinal))
         {
-            uint number = port.Description.PortNo == OfPorts.Local ? OfPorts.DatapathLocal : port.Description.PortNo;
-            text.Append(CultureInfo.InvariantCulture, $"    {port.Description.Name} {number}/{port.DatapathPort}: (system)\n");
+            text.Append(CultureInfo.InvariantCulture, $"    {port.Description.Name} {BridgeView.ShownNumber(port.Description.PortNo)}/{port.DatapathPort}: (system)\n");
         }
 
         return text.ToString();
@@ -128,7 +96,7 @@ internal sealed class DatapathCommands
 
     private string ShowDrops()
     {
-        IReadOnlyList<ulong> drops = _datapath.ReadDatapathStats().Drops;
+        IReadOnlyList<ulong> drops = _view.Datapath.ReadDatapathStats().Drops;
         var text = new StringBuilder();
         for (int i = 1; i < drops.Count; i++)
         {
