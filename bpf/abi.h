@@ -165,8 +165,10 @@ struct table_head {
 	__u32 bucket_mask;	/* number of buckets - 1 (a power of two) */
 	__u64 hash_seed;	/* random for each daemon */
 	__u32 max_flows;	/* stride of flow_stats: index is cpu * max_flows + flow */
-	__u32 n_cpus;
-	__u64 _pad[5];
+	__u32 n_cpus;		/* possible CPUs; second half of the keys of upcalls */
+	__u32 stats_cpus;	/* CPUs that flow_stats has slots for */
+	__u32 _pad0;
+	__u64 _pad[4];
 };
 
 _Static_assert(sizeof(struct table_head) == 64, "table_head");
@@ -210,7 +212,10 @@ struct flow_entry {
 
 _Static_assert(sizeof(struct flow_entry) == 256, "flow_entry");
 
-/* map flow_stats: index is cpu * max_flows + flow; written by that CPU only (and zeroed by user space before use) */
+/*
+ * map flow_stats: index is cpu * max_flows + flow; written by that CPU only (and zeroed by user space before use).  CPUs that were
+ * not online when the datapath was made share slot 0, and may lose counts.
+ */
 struct flow_stats {
 	__u64 packets;
 	__u64 bytes;		/* layer 2 length with VLAN tags, without FCS */

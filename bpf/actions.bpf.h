@@ -86,11 +86,15 @@ static __always_inline int layout_of(struct __sk_buff *skb, struct scratch *s)
 	return s->stale ? refresh(skb, s) : 0;
 }
 
-/* n bytes of the packet at pos, writable, or NULL. */
-static __always_inline void *bytes_at(struct __sk_buff *skb, __u32 pos, __u32 n)
+/*
+ * n bytes of the packet at pos, writable, or NULL.  The assembler statement keeps the compiler from testing one register and adding
+ * another: kernels before 6.2 don't see that they are equal.
+ */
+static __always_inline void *bytes_at(struct __sk_buff *skb, __u64 pos, __u32 n)
 {
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
 
+	asm volatile("" : "+r"(pos));
 	if (pos > MAX_ND_OFFSET || data + pos + n > end)
 		return NULL;
 	return data + pos;
@@ -698,10 +702,12 @@ static __always_inline void output(struct scratch *s, __u32 number)
 __noinline int output_clone(struct __sk_buff *skb, struct scratch *s)
 {
 	struct dp_stats *stats;
+	__u32 cpu;
 
 	if (!s)
 		return 0;
-	stats = bpf_map_lookup_elem(&dp_stats, &s->cpu);
+	cpu = s->cpu; /* a copy: before 6.2 a key can't be in a function's argument */
+	stats = bpf_map_lookup_elem(&dp_stats, &cpu);
 	if (bpf_clone_redirect(skb, s->pending, 0) < 0)
 		drop(s->cpu, DROP_ACTION_ERROR);
 	else if (stats)
@@ -711,15 +717,11 @@ __noinline int output_clone(struct __sk_buff *skb, struct scratch *s)
 }
 
 /* The program is over: the pending output takes the packet with it. */
-static __always_inline int finish(struct scratch *s)
+static __always_inline int finish(struct scratch *s, struct dp_stats *stats)
 {
-	struct dp_stats *stats;
-
 	if (!s->pending)
 		return s->handled ? TC_ACT_SHOT : drop(s->cpu, DROP_ACTION);
-	stats = bpf_map_lookup_elem(&dp_stats, &s->cpu);
-	if (stats)
-		stats->tx++;
+	stats->tx++;
 	if (s->pending_flags & OVSB_PORT_PEER)
 		return bpf_redirect_peer(s->pending, 0);
 	return bpf_redirect(s->pending, 0);
@@ -840,13 +842,13 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 }
 
 /* Runs the program that starts in block `first`; returns TC_ACT_*, or VERDICT_RECIRC. */
-__noinline int run_program(struct __sk_buff *skb, struct scratch *s, __u32 first)
+__noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, __u32 first)
 {
 	const struct action_block *b = bpf_map_lookup_elem(&action_blocks, &first);
 	int reason = DROP_BAD_PROGRAM; /* unknown, malformed or endless: user space wrote it, so this is its bug */
 	__u32 at = 0;
 
-	if (!s)
+	if (!s || !stats)
 		return TC_ACT_SHOT;
 	s->pending = 0;
 	s->handled = 0;
@@ -862,7 +864,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, __u32 first
 			__u32 next = b->next;
 
 			if (!next)
-				return finish(s);
+				return finish(s, stats);
 			at = 0;
 			b = bpf_map_lookup_elem(&action_blocks, &next);
 			if (!b || !b->len)
@@ -882,7 +884,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, __u32 first
 		}
 		reason = run_action(skb, s, b, at - a->len);
 		if (reason == STEP_FINISHED)
-			return finish(s);
+			return finish(s, stats);
 		if (reason == STEP_RECIRC)
 			return VERDICT_RECIRC;
 		if (reason)

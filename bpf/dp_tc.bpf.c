@@ -55,14 +55,10 @@ static __always_inline const struct in_port *find_in_port(__u32 ifindex)
 
 static __always_inline void count_flow(struct scratch *s, __u32 flow)
 {
-	__u32 zero = 0, index;
-	const struct table_head *head = bpf_map_lookup_elem(&table_head, &zero);
-	struct flow_stats *stats;
+	__u32 cpu = s->cpu < table_head.stats_cpus ? s->cpu : 0;
+	__u32 index = cpu * table_head.max_flows + flow;
+	struct flow_stats *stats = bpf_map_lookup_elem(&flow_stats, &index);
 
-	if (!head)
-		return;
-	index = s->cpu * head->max_flows + flow;
-	stats = bpf_map_lookup_elem(&flow_stats, &index);
 	if (!stats)
 		return;
 	stats->packets++;
@@ -87,9 +83,8 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 	number = port->port;
 
 	for (int round = 0; round <= OVSB_MAX_RECIRC; round++) {
-		const struct flow_entry *flow;
 		int status, verdict;
-		__u32 index;
+		__u64 found;
 
 		status = parse(skb, &s->up.key, &s->at);
 		if (status != PARSE_OK)
@@ -98,20 +93,16 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 		s->up.key.recirc_id = recirc_id;
 		s->up.key.dp_hash = hash;
 
-		index = lookup_flow(&s->up.key, s->cpu);
-		if (index == NO_FLOW) {
+		found = lookup_flow(&s->up.key, stats, s->cpu);
+		if (found == NO_FLOW) {
 			stats->miss++;
 			upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
 			return TC_ACT_SHOT;
 		}
 		stats->hit++;
 		s->len = skb->len + (skb->vlan_present ? 4 : 0);
-		count_flow(s, index);
-		flow = bpf_map_lookup_elem(&flows, &index);
-		if (!flow)
-			return drop(s->cpu, DROP_TABLE_BROKEN);
-		/* one load: the program may be replaced meanwhile */
-		verdict = run_program(skb, s, *(const volatile __u32 *)&flow->actions);
+		count_flow(s, FOUND_FLOW(found));
+		verdict = run_program(skb, s, stats, FOUND_ACTIONS(found));
 		if (verdict != VERDICT_RECIRC)
 			return verdict;
 		if (round < OVSB_MAX_RECIRC)

@@ -10,7 +10,12 @@
 
 #include "maps.bpf.h"
 
-#define NO_FLOW 0xffffffffu
+/*
+ * What a lookup returns: the flow's number, and above it the first block of its program, as it was when the flow was found.
+ */
+#define NO_FLOW		     (~0ULL)
+#define FOUND_FLOW(FOUND)    ((__u32)(FOUND))
+#define FOUND_ACTIONS(FOUND) ((__u32)((FOUND) >> 32))
 
 static __always_inline __u64 hash_word(__u64 hash, __u64 word)
 {
@@ -53,7 +58,7 @@ static __always_inline int flow_equals(const struct flow_entry *flow, const stru
 }
 
 /* The flow with this mask in one bucket, or NO_FLOW. */
-static __always_inline __u32 search_bucket(const struct flow_bucket *bucket, __u32 tag, __u32 number,
+static __always_inline __u64 search_bucket(const struct flow_bucket *bucket, __u32 tag, __u32 number,
 					   const struct mask_entry *mask, const struct flow_key *key)
 {
 	for (int i = 0; i < OVSB_BUCKET_SLOTS; i++) {
@@ -66,18 +71,20 @@ static __always_inline __u32 search_bucket(const struct flow_bucket *bucket, __u
 			continue;
 		flow = bpf_map_lookup_elem(&flows, &index);
 		if (flow && flow->mask == number && flow_equals(flow, mask, key))
-			return index;
+			/* one load: the program may be replaced meanwhile */
+			return (__u64) * (const volatile __u32 *)&flow->actions << 32 | index;
 	}
 	return NO_FLOW;
 }
 
 /* A global function: the verifier checks it once, not 256 times. */
-__noinline __u32 lookup_mask(const struct flow_key *key, __u32 number, __u64 hash, __u32 bucket_mask)
+__noinline __u64 lookup_mask(const struct flow_key *key, __u32 number, __u64 hash, __u32 bucket_mask)
 {
 	const struct mask_entry *mask = bpf_map_lookup_elem(&masks, &number);
 	const __u64 *words = (const __u64 *)key;
 	const struct flow_bucket *bucket;
-	__u32 n, tag, home, other, found;
+	__u32 n, tag, home, other;
+	__u64 found;
 
 	if (!key || !mask)
 		return NO_FLOW;
@@ -138,24 +145,15 @@ static __always_inline __u32 flow_hash(__u32 seed, const struct flow_key *key)
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "masks of words, and flow_ref as a word, are little endian");
 
-/* The number of the megaflow that the key belongs to, or NO_FLOW. */
-__noinline __u32 lookup_flow(const struct flow_key *key, __u32 cpu)
+/* The megaflow that the key belongs to, or NO_FLOW. */
+__noinline __u64 lookup_flow(const struct flow_key *key, struct dp_stats *stats, __u32 cpu)
 {
-	__u32 zero = 0, tried = 0, found = NO_FLOW, active, bucket_mask;
-	const struct table_head *head = bpf_map_lookup_elem(&table_head, &zero);
-	struct dp_stats *stats = bpf_map_lookup_elem(&dp_stats, &cpu);
-	const struct mask_list *list;
-	__u64 seed;
+	__u32 tried = 0, active = table_head.active_list, bucket_mask = table_head.bucket_mask;
+	const struct mask_list *list = bpf_map_lookup_elem(&mask_lists, &active);
+	__u64 seed = table_head.hash_seed, found = NO_FLOW;
 
-	if (!key || !head || !stats)
+	if (!key || !stats || !list)
 		return NO_FLOW;
-	active = head->active_list;
-	seed = head->hash_seed;
-	bucket_mask = head->bucket_mask;
-	list = bpf_map_lookup_elem(&mask_lists, &active);
-	if (!list)
-		return NO_FLOW;
-
 	for (__u32 i = 0; i < OVSB_MAX_MASKS; i++) {
 		__u32 number;
 
@@ -166,8 +164,10 @@ __noinline __u32 lookup_flow(const struct flow_key *key, __u32 cpu)
 		found = lookup_mask(key, number, seed, bucket_mask);
 		if (found != NO_FLOW) {
 			__u32 index = cpu * OVSB_MAX_MASKS + number;
-			__u64 *hits = bpf_map_lookup_elem(&mask_hits, &index);
+			__u64 *hits;
 
+			/* they are for the order of masks */
+			hits = list->count > 1 ? bpf_map_lookup_elem(&mask_hits, &index) : NULL;
 			if (hits)
 				(*hits)++;
 			break;

@@ -37,8 +37,11 @@ SHARED_ARRAY(mask_lists, struct mask_list);
 /* cpu * OVSB_MAX_MASKS + mask -> lookups that ended there; writer: program; reader: user space, to sort the lists */
 SHARED_ARRAY(mask_hits, __u64);
 
-/* one entry: what is in force; writer: user space; reader: program */
-SHARED_ARRAY(table_head, struct table_head);
+/*
+ * What is in force; writer: user space; reader: program.  A variable, so a map (".data.table_head") of which the program knows the
+ * address: it reads this for every packet
+ */
+volatile struct table_head table_head SEC(".data.table_head");
 
 /*
  * hash -> references to flows; writer: user space, one 64-bit word at a time; reader: program.  Both buckets of a flow full: not
@@ -61,8 +64,8 @@ SHARED_ARRAY(drop_stats, __u64);
 /* cpu -> counters; writer: program; reader: user space */
 SHARED_ARRAY(dp_stats, struct dp_stats);
 
-/* one entry: whether the reader of the upcalls sleeps; writer: user space; reader: program */
-SHARED_ARRAY(upcall_reader, struct upcall_reader);
+/* whether the reader of the upcalls sleeps; writer: user space; reader: program */
+volatile struct upcall_reader upcall_reader SEC(".data.upcall_reader");
 
 /*
  * cpu and n_cpus + cpu -> perf events that share the CPU's ring: the first wakes the reader, the second doesn't;

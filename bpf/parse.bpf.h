@@ -448,7 +448,8 @@ static __always_inline void add_tag(struct flow_key *key, struct layout *at, __b
 }
 
 /*
- * Fills the fields of key that come from the packet, and at.  in_port, recirc_id, the tunnel and dp_hash are zeroed.
+ * Fills the fields of key that come from the packet, and at.  in_port and recirc_id are zeroed; what is behind arp_tha (tunnel,
+ * dp_hash) is the caller's.
  * A global function: the verifier checks it once, wherever it is called from.
  */
 __noinline int parse_frame(struct __sk_buff *skb, struct flow_key *key, struct layout *at)
@@ -461,7 +462,7 @@ __noinline int parse_frame(struct __sk_buff *skb, struct flow_key *key, struct l
 
 	if (!key || !at)
 		return PARSE_SHORT;
-	__builtin_memset(key, 0, sizeof(*key));
+	__builtin_memset(key, 0, __builtin_offsetof(struct flow_key, tun_id));
 	__builtin_memset(at, 0, sizeof(*at));
 	c.data = (const void *)(long)skb->data;
 	c.end = (const void *)(long)skb->data_end;

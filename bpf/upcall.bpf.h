@@ -15,10 +15,8 @@
 
 __noinline int upcall(struct __sk_buff *skb, struct scratch *s, __u32 reason, __u64 cookie, __u32 max_len)
 {
-	__u32 zero = 0, cap, index;
-	struct upcall_reader *reader;
 	struct dp_stats *stats;
-	struct table_head *head;
+	__u32 cap, index, cpu;
 
 	if (!s)
 		return 0;
@@ -45,23 +43,23 @@ __noinline int upcall(struct __sk_buff *skb, struct scratch *s, __u32 reason, __
 		s->up.vlan_tci = bpf_htons(skb->vlan_tci);
 	}
 
-	reader = bpf_map_lookup_elem(&upcall_reader, &zero);
-	head = bpf_map_lookup_elem(&table_head, &zero);
-	stats = bpf_map_lookup_elem(&dp_stats, &s->cpu);
-	if (!reader || !head || !stats)
+	/* a copy: before 6.2 a key can't be in a function's argument */
+	cpu = s->cpu;
+	stats = bpf_map_lookup_elem(&dp_stats, &cpu);
+	if (!stats)
 		return 0;
-	index = s->cpu;
-	if (!*(const volatile __u32 *)&reader->asleep)
-		index += head->n_cpus;
+	index = cpu;
+	if (!upcall_reader.asleep)
+		index += table_head.n_cpus;
 	if (bpf_perf_event_output(skb, &upcalls, index | (__u64)cap << 32, &s->up, sizeof(s->up))) {
 		stats->lost++;
-		drop(s->cpu, DROP_UPCALL_LOST);
+		drop(cpu, DROP_UPCALL_LOST);
 		return 0;
 	}
 	/* a full barrier between the record and the second look */
 	__sync_fetch_and_add(&stats->upcalls, 1);
-	if (index != s->cpu && *(const volatile __u32 *)&reader->asleep)
-		bpf_perf_event_output(skb, &upcalls, s->cpu, &s->up, sizeof(__u64));
+	if (index != cpu && upcall_reader.asleep)
+		bpf_perf_event_output(skb, &upcalls, cpu, &s->up, sizeof(__u64));
 	return 0;
 }
 

@@ -53,21 +53,21 @@ public sealed class EbpfDatapath : IDatapath
     {
         options ??= new EbpfDatapathOptions();
         LibBpfMessages.Silence();
-        _cpus = PossibleCpus();
+        _cpus = Cpus.Possible;
         _bpf = BpfObject.OpenResource(ObjectName);
         try
         {
-            Resize(_bpf, options.MaxFlows, _cpus);
+            Resize(_bpf, options.MaxFlows);
             _bpf.Constant<uint>("weak_memory") = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0u : 1u;
             _bpf.Load(Program);
             _stats = _bpf.Map("dp_stats").MapValues<DpStats>();
             _drops = _bpf.Map("drop_stats").MapValues<ulong>();
             _grace = new GracePeriod(_stats);
-            _flows = new FlowTable(_bpf, _grace, _cpus);
+            _flows = new FlowTable(_bpf, _grace);
             _ports = new PortTable(_bpf.Map("in_ports").MapValues<InPort>(), _bpf.Map("out_ports").MapValues<OutPort>());
             _sender = new PacketSender();
             _upcalls = new UpcallReader(
-                _bpf.Map("upcalls"), _bpf.Map("upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
+                _bpf.Map("upcalls"), _bpf.Map(".data.upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
         }
         catch
         {
@@ -247,21 +247,15 @@ public sealed class EbpfDatapath : IDatapath
     }
 
     /// <summary>Sets the sizes of all maps.</summary>
-    internal static void Resize(BpfObject bpf, int maxFlows, int cpus)
+    private static void Resize(BpfObject bpf, int maxFlows)
     {
-        FlowTable.Resize(bpf, maxFlows, cpus);
+        FlowTable.Resize(bpf, maxFlows);
         bpf.Map("in_ports").Resize(Abi.InPortSlots);
         bpf.Map("out_ports").Resize(Abi.MaxPorts);
-        bpf.Map("drop_stats").Resize(cpus * DropReasons.Count);
-        bpf.Map("dp_stats").Resize(cpus);
-        bpf.Map("scratch").Resize(cpus);
-        bpf.Map("upcalls").Resize(2 * cpus);
-    }
-
-    private static int PossibleCpus()
-    {
-        int cpus = LibBpf.PossibleCpus();
-        return cpus > 0 ? cpus : throw Errno.Failed("counting CPUs", -cpus);
+        bpf.Map("drop_stats").Resize(Cpus.Possible * DropReasons.Count);
+        bpf.Map("dp_stats").Resize(Cpus.Possible);
+        bpf.Map("scratch").Resize(Cpus.Possible);
+        bpf.Map("upcalls").Resize(2 * Cpus.Possible);
     }
 
     private static int Pages(int bytes) =>

@@ -41,15 +41,15 @@ internal sealed class FlowTable
     private int _count;
     private long _refused;
 
-    public FlowTable(BpfObject bpf, GracePeriod grace, int cpus)
+    public FlowTable(BpfObject bpf, GracePeriod grace)
     {
-        MappedArray<TableHead> head = bpf.Map("table_head").MapValues<TableHead>();
+        MappedArray<TableHead> head = bpf.Map(".data.table_head").MapValues<TableHead>();
         _buckets = bpf.Map("buckets").MapValues<FlowBucket>();
         _flows = bpf.Map("flows").MapValues<FlowEntry>();
         _stats = bpf.Map("flow_stats").MapValues<FlowStats>();
         _grace = grace;
-        _cpus = cpus;
         _maxFlows = _flows.Length;
+        _cpus = _stats.Length / _maxFlows;
         _bucketMask = (uint)_buckets.Length - 1;
         _free = new IndexPool(0, _maxFlows);
         _byIndex = new EbpfMegaflow?[_maxFlows];
@@ -60,7 +60,8 @@ internal sealed class FlowTable
         head[0].BucketMask = _bucketMask;
         head[0].HashSeed = _hashSeed;
         head[0].MaxFlows = (uint)_maxFlows;
-        head[0].NCpus = (uint)cpus;
+        head[0].NCpus = (uint)Cpus.Possible;
+        head[0].StatsCpus = (uint)_cpus;
         _masks = new MaskTable(
             bpf.Map("masks").MapValues<MaskEntry>(),
             bpf.Map("mask_lists").MapValues<MaskList>(),
@@ -72,15 +73,14 @@ internal sealed class FlowTable
     /// <summary>Sets the sizes of the flow table's maps.</summary>
     /// <param name="bpf">The object, before load.</param>
     /// <param name="maxFlows">Most flows.</param>
-    /// <param name="cpus">Possible CPUs.</param>
-    public static void Resize(BpfObject bpf, int maxFlows, int cpus)
+    public static void Resize(BpfObject bpf, int maxFlows)
     {
         bpf.Map("masks").Resize(Abi.MaxMasks);
         bpf.Map("mask_lists").Resize(Abi.MaskLists);
-        bpf.Map("mask_hits").Resize(cpus * Abi.MaxMasks);
+        bpf.Map("mask_hits").Resize(Cpus.Possible * Abi.MaxMasks);
         bpf.Map("buckets").Resize(BucketsFor(maxFlows));
         bpf.Map("flows").Resize(maxFlows);
-        bpf.Map("flow_stats").Resize(cpus * maxFlows);
+        bpf.Map("flow_stats").Resize((Cpus.Online().Max() + 1) * maxFlows);
         bpf.Map("action_blocks").Resize(maxFlows + 1);
     }
 

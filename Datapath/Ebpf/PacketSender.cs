@@ -9,6 +9,8 @@ namespace OvsBridge.Datapath.Ebpf;
 /// packet_out, the slow path. Frames up to 64 kB; a GSO packet is cut into segments by the kernel (PACKET_VNET_HDR).
 /// </summary>
 /// <remarks>
+/// The usual way through the interface's queue, not around it (PACKET_QDISC_BYPASS): so frames don't overtake those that the
+/// program sent, and a capture on the interface shows them, like all others.
 /// Any thread. A frame that the interface refuses (down, too long, no buffer) is lost and counted, as on a wire. The frame
 /// must have complete checksums unless it is a GSO packet; see <see cref="ChecksumFixer"/>.
 /// </remarks>
@@ -31,7 +33,6 @@ internal sealed unsafe class PacketSender : IDisposable
 
         _socket = new SafeSocketFd(fd);
         Set(LibC.PacketVnetHeader, "PACKET_VNET_HDR");
-        Set(LibC.PacketQdiscBypass, "PACKET_QDISC_BYPASS");
     }
 
     /// <summary>Frames that the kernel took.</summary>

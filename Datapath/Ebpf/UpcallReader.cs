@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using OvsBridge.Datapath.Interop;
@@ -45,7 +44,7 @@ internal sealed unsafe class UpcallReader : IDisposable
     public UpcallReader(BpfMap upcalls, MappedArray<UpcallReaderState> state, int possibleCpus, int ringPages)
     {
         _state = state;
-        _cpus = OnlineCpus();
+        _cpus = [.. Cpus.Online()];
         _self = GCHandle.Alloc(this, GCHandleType.Weak);
         LibBpf.PerfEventAttributes attributes = Attributes(wakeupEvents: 1);
         fixed (int* cpus = _cpus)
@@ -139,21 +138,6 @@ internal sealed unsafe class UpcallReader : IDisposable
         SampleType = LibBpf.PerfSampleRaw,
         WakeupEvents = wakeupEvents,
     };
-
-    /// <summary>The CPUs in /sys/devices/system/cpu/online, "0-3,6".</summary>
-    private static int[] OnlineCpus()
-    {
-        List<int> cpus = [];
-        foreach (string range in File.ReadAllText("/sys/devices/system/cpu/online").Trim().Split(','))
-        {
-            string[] ends = range.Split('-');
-            int first = int.Parse(ends[0], CultureInfo.InvariantCulture);
-            int last = int.Parse(ends[^1], CultureInfo.InvariantCulture);
-            cpus.AddRange(Enumerable.Range(first, last - first + 1));
-        }
-
-        return [.. cpus];
-    }
 
     /// <summary>
     /// Opens the event that does not wake, has it write to the ring of the one that does, and puts it in the map.

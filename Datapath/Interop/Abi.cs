@@ -75,7 +75,9 @@ internal unsafe struct TableHead
     public ulong HashSeed;
     public uint MaxFlows;
     public uint NCpus;
-    public fixed ulong Pad[5];
+    public uint StatsCpus;
+    public uint Pad0;
+    public fixed ulong Pad[4];
 }
 
 /// <summary><c>struct flow_ref</c>; read and written as one word.</summary>

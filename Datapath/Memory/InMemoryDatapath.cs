@@ -26,7 +26,7 @@ public sealed class InMemoryDatapath : IDatapath
     /// <summary>How often a packet may go round.</summary>
     public const int MaxRecirculations = 8;
 
-    private const int MaxUpcallBytes = 65000; // OVSB_UPCALL_MAX
+    private const int MaxUpcallBytes = 65280; // OVSB_UPCALL_MAX
 
     private readonly Lock _gate = new();
     private readonly InMemoryDatapathOptions _options;

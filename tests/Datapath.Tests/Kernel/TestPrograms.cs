@@ -22,6 +22,9 @@ internal sealed unsafe class TestPrograms : IDisposable
     /// <summary>File descriptor of the program that redirects to the interface in cb[0].</summary>
     public int Redirect => _bpf.ProgramFd("test_redirect");
 
+    /// <summary>File descriptor of the program that only parses.</summary>
+    public int Parse => _bpf.ProgramFd("test_parse");
+
     /// <summary>
     /// The kernel's key of a frame; false when it says that there is none, null when it does not let such a frame be tried.
     /// </summary>
@@ -48,11 +51,14 @@ internal sealed unsafe class TestPrograms : IDisposable
     /// <param name="frame">At least 14 bytes.</param>
     /// <param name="repeat">How often; on the same packet.</param>
     /// <param name="cb0">First word of the context's cb.</param>
-    public static (uint ReturnValue, uint DurationNs) Run(int program, ReadOnlySpan<byte> frame, int repeat = 1, uint cb0 = 0)
+    /// <param name="ifIndex">Interface that it comes in at; 0: loopback.</param>
+    public static (uint ReturnValue, uint DurationNs) Run(
+        int program, ReadOnlySpan<byte> frame, int repeat = 1, uint cb0 = 0, int ifIndex = 0)
     {
-        // struct __sk_buff: cb is at 48
+        // struct __sk_buff: ifindex is at 40, cb at 48
         byte* context = stackalloc byte[192];
         new Span<byte>(context, 192).Clear();
+        MemoryMarshal.Write(new Span<byte>(context + 40, 4), ifIndex);
         MemoryMarshal.Write(new Span<byte>(context + 48, 4), cb0);
         fixed (byte* data = frame)
         {
