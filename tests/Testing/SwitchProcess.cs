@@ -21,9 +21,12 @@ public sealed class SwitchProcess : IDisposable
         _ownsDirectory = runDirectory is null;
         RunDirectory = runDirectory ?? Directory.CreateTempSubdirectory("ovsbridge-run-").FullName;
         string[] all = ["run", "--rundir", RunDirectory, .. arguments];
+
+        // env gives back SIGINT, which background jobs of some shells start with ignored. Like ip it replaces itself: same process id.
+        string[] program = ["--default-signal=INT", Program, .. all];
         ProcessStartInfo start = netns is null
-            ? Command.StartInfo(Program, all)
-            : Command.StartInfo("ip", Netns.InNamespace(netns, Program, all)); // ip replaces itself: same process id
+            ? Command.StartInfo("env", program)
+            : Command.StartInfo("ip", Netns.InNamespace(netns, "env", program));
         _process = new Process { StartInfo = start, EnableRaisingEvents = true };
         _process.OutputDataReceived += (_, line) =>
         {
