@@ -2,6 +2,7 @@ using OvsBridge.Datapath;
 using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Text;
 using OvsBridge.Translator.Switch;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
@@ -106,6 +107,17 @@ public sealed class Forwarding : IForwarding, IDisposable
 
     /// <summary>The installed megaflows with fresh statistics.</summary>
     public IReadOnlyList<MegaflowInfo> Megaflows() => _ukeys.Describe();
+
+    /// <summary>What would happen to a packet, in the words of ofproto/trace. Nothing is sent, counted or learned.</summary>
+    /// <param name="bridge">Name of the bridge.</param>
+    /// <param name="key">The packet's key; in_port is a datapath port.</param>
+    /// <param name="ports">Names for ports, or null.</param>
+    public string Trace(string bridge, in FlowKey key, PortNames? ports = null)
+    {
+        XlateTrace trace = new();
+        XlateResult result = new Xlator(_context.Environment).Translate(_context.Snapshot, key, trace);
+        return TraceText.Print(bridge, key, trace, result, _context.Environment, ports);
+    }
 
     /// <summary>Forgets learned addresses and corrects the megaflows that used them.</summary>
     public void FlushMacs()

@@ -139,6 +139,20 @@ internal sealed partial class TrackedFlow
 
         ulong value = Word(ref _now.Value, word);
         ulong pending = known & (~sent | (value ^ Word(ref _sent.Value, word)));
+        if (pending == 0)
+        {
+            return 0;
+        }
+
+        // All that is known of a field goes along: a mask of the bits that happen to differ is no cheaper, and hard to read.
+        foreach (ulong field in KeyBits.FieldsOf(word))
+        {
+            if ((pending & field) != 0)
+            {
+                pending |= known & field;
+            }
+        }
+
         Word(ref _sent.Value, word) = (Word(ref _sent.Value, word) & ~pending) | (value & pending);
         Word(ref _sent.Known, word) |= pending;
         return pending;
@@ -192,7 +206,7 @@ internal sealed partial class TrackedFlow
             {
                 for (; _sent.TtlDecrements < _now.TtlDecrements; _sent.TtlDecrements++)
                 {
-                    _actions.Add(DpActionType.DecTtl, 0, default(DpUserspace));
+                    _actions.Add(DpActionType.DecTtl);
                 }
             }
         }

@@ -139,6 +139,25 @@ internal static class KeyBits
     /// <summary>The top label and the ethertype.</summary>
     internal static readonly FlowKey LabelAndEthType = new() { MplsLse0 = uint.MaxValue, EthType = 0xffff };
 
+    // The parts of each word that a rewrite treats as one.
+    private static readonly ulong[][] _fields = [.. Enumerable.Range(0, FlowKey.Words).Select(FieldsIn)];
+
+    /// <summary>The fields of a word that can be rewritten, as bits.</summary>
+    internal static ulong[] FieldsOf(int word) => _fields[word];
+
+    private static ulong[] FieldsIn(int word)
+    {
+        FlowKey[] fields =
+        [
+            new() { EthDst = 0xffffffffffff }, new() { EthType = 0xffff }, new() { EthSrc = 0xffffffffffff },
+            new() { IpProto = 0xff }, new() { IpTos = 0xff }, new() { IpTtl = 0xff }, new() { TpSrc = 0xffff }, new() { TpDst = 0xffff },
+            new() { Ipv4Src = uint.MaxValue }, new() { Ipv4Dst = uint.MaxValue }, new() { Ipv6Src = UInt128.MaxValue }, new() { Ipv6Dst = UInt128.MaxValue },
+            new() { Ipv6Label = uint.MaxValue }, new() { ArpOp = 0xffff }, new() { ArpSha = 0xffffffffffff }, new() { ArpTha = 0xffffffffffff },
+            new() { NdTarget = UInt128.MaxValue }, new() { MplsLse0 = uint.MaxValue }, new() { PbbItag = uint.MaxValue },
+        ];
+        return [.. fields.Select(f => f.AsWords()[word]).Where(bits => bits != 0)];
+    }
+
     private delegate void Fill(ref FlowKey key);
 
     private static FlowKey Of(Fill fill)

@@ -58,6 +58,9 @@ public sealed class XlateTrace
     /// <summary>The first level.</summary>
     public IReadOnlyList<TraceNode> Roots => _roots;
 
+    /// <summary>The packet at the end; in_port is OpenFlow's number.</summary>
+    internal OpenFlow.Fields.FlowKey Final { get; set; }
+
     /// <summary>Adds a line.</summary>
     internal TraceNode Add(TraceKind kind, object content)
     {
@@ -73,6 +76,9 @@ public sealed class XlateTrace
         _current = Add(kind, content).Nodes;
         return outer;
     }
+
+    /// <summary>Where lines are added now, to come back to by <see cref="Leave"/>.</summary>
+    internal object Current => _current;
 
     /// <summary>Ends what <see cref="Enter"/> began.</summary>
     internal void Leave(object outer) => _current = (List<TraceNode>)outer;

@@ -62,6 +62,7 @@ internal sealed partial class Xlator
 
     private PipelineSnapshot _snapshot = null!;
     private XlateTrace? _trace;
+    private object? _firstTable; // of the trace: what the first flow entry has below it, where the action set is reported
     private ActionSet _set = new();
     private TableSet _tables;
     private Rule? _rule;
@@ -177,6 +178,11 @@ internal sealed partial class Xlator
 
     private XlateResult Finish()
     {
+        if (_trace is not null)
+        {
+            _trace.Final = _flow.DescribeForTrace();
+        }
+
         DpActions actions = _error is null ? _flow.Actions.ToActions() : DpActions.Drop;
         if (_flow.Actions.Count > _environment.Capabilities.MaxActions)
         {
@@ -235,6 +241,7 @@ internal sealed partial class Xlator
     /// <summary>Searches tables from <paramref name="table"/> on and runs what they say, to the action set at the end.</summary>
     private void RunTables(int table)
     {
+        _firstTable = null;
         while (table >= 0)
         {
             if (!Step())
@@ -266,10 +273,10 @@ internal sealed partial class Xlator
                 return;
             }
 
-            object? outer = _trace?.Enter(TraceKind.Table, rule);
+            _trace?.Enter(TraceKind.Table, rule); // what follows is below this flow entry, as in ofproto/trace
+            _firstTable ??= _trace?.Current;
             _stats.Add(rule.Stats);
             table = RunRule(rule);
-            _ = outer; // what follows is below this flow entry, as in ofproto/trace
         }
     }
 
@@ -341,6 +348,7 @@ internal sealed partial class Xlator
                         _set.Write(action);
                     }
 
+                    _trace?.Add(TraceKind.Detail, _set.InOrder().ToValueList());
                     break;
                 case WriteMetadataInstruction metadata:
                     _trace?.Add(TraceKind.Action, metadata);
@@ -355,6 +363,11 @@ internal sealed partial class Xlator
 
         if (next < 0)
         {
+            if (rule.Instructions.Count == 0)
+            {
+                _trace?.Add(TraceKind.Action, "drop");
+            }
+
             RunSet();
         }
 
@@ -374,6 +387,7 @@ internal sealed partial class Xlator
             return;
         }
 
+        Leave(_firstTable);
         _trace?.Enter(TraceKind.Table, "--. Executing action set:");
         OfAction[] actions = _set.InOrder();
         _set.Clear();

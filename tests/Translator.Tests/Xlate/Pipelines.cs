@@ -31,9 +31,7 @@ internal static class Pipelines
 
     internal static PipelineSnapshot With(this PipelineSnapshot snapshot, string command)
     {
-        OfMessage message = Flows.Command(command.Contains('-', StringComparison.Ordinal) && command.Split(' ')[0].Contains('-', StringComparison.Ordinal)
-            ? command
-            : "add-flow " + command);
+        OfMessage message = Flows.Command(command.StartsWith("add-", StringComparison.Ordinal) ? command : "add-flow " + command);
         return message switch
         {
             FlowMod mod => snapshot.With(Rule(mod)),

@@ -1,0 +1,262 @@
+using OvsBridge.Datapath;
+using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Xlate;
+
+namespace OvsBridge.Translator.Tests.Xlate;
+
+[TestFixture]
+public sealed class PipelineTests
+{
+    [Test]
+    public void Output_looks_at_nothing_but_the_port() =>
+        Given.Flows("actions=output:2").Packet("in_port=1,tcp,nw_src=1.2.3.4").Yields("2", "in_port=1");
+
+    [Test]
+    public void Packet_goes_back_by_IN_PORT_only()
+    {
+        Given.Flows("actions=output:1,output:2").Packet("in_port=1,udp").Yields("2");
+        Given.Flows("actions=in_port").Packet("in_port=1,udp").Yields("1");
+        Given.Flows("actions=all").Packet("in_port=3,udp").Yields("1,2,4,5,6,65534");
+    }
+
+    [Test]
+    public void LOCAL_has_its_own_number_in_the_datapath()
+    {
+        Given.Flows("in_port=LOCAL,actions=output:2").Packet("in_port=LOCAL,udp").Yields("2");
+        Given.Flows("actions=LOCAL").Packet("in_port=2,udp").Yields("65534");
+    }
+
+    [Test]
+    public void Nothing_goes_to_ports_that_are_not_there_or_do_not_forward()
+    {
+        Given.Flows("actions=output:99").Packet("in_port=1,udp").Yields("drop");
+        Given.Pipeline(Pipelines.Of("actions=output:2,output:3").WithPort(2, PortConfig.NoFwd)).Packet("in_port=1,udp").Yields("3");
+        Given.Pipeline(Pipelines.Of("actions=output:2").WithPort(1, PortConfig.NoRecv)).Packet("in_port=1,udp").Yields("drop", "in_port=1");
+    }
+
+    [Test]
+    public void Table_miss_drops_unless_the_switch_stands_alone()
+    {
+        PipelineSnapshot pipeline = Pipelines.Of("tcp,actions=output:2");
+        Given.Pipeline(pipeline).Packet("in_port=1,udp").Yields("drop");
+        Given.Pipeline(pipeline with { Standalone = StandaloneMode.OnMiss }).Packet("in_port=1,udp,dl_dst=02:00:00:00:00:09").Yields("2,3,4,5,6,65534");
+        Given.Pipeline(pipeline with { Standalone = StandaloneMode.Always }).Packet("in_port=1,tcp,dl_dst=02:00:00:00:00:09").Yields("2,3,4,5,6,65534");
+    }
+
+    [Test]
+    public void Set_fields_become_one_rewrite_a_header_and_look_at_nothing() =>
+        Given.Flows("tcp,actions=mod_dl_src:02:00:00:00:00:08,mod_dl_dst:02:00:00:00:00:09,mod_nw_src:9.9.9.9,mod_nw_dst:8.8.8.8,mod_tp_dst:81,output:2")
+            .Packet("in_port=1,tcp,nw_src=1.1.1.1,nw_dst=2.2.2.2,tp_dst=80")
+            .Yields(
+                "set(eth(src=02:00:00:00:00:08,dst=02:00:00:00:00:09)),set(ipv4(src=9.9.9.9,dst=8.8.8.8)),set(tcp(dst=81)),2"
+                    .Replace("tcp(dst", "tp(dst", StringComparison.Ordinal),
+                "tcp,in_port=1,nw_frag=not_later");
+
+    [Test]
+    public void Set_field_without_an_output_behind_it_is_not_sent() =>
+        Given.Flows("actions=output:2,mod_dl_dst:02:00:00:00:00:09").Packet("in_port=1,udp").Yields("2", "in_port=1");
+
+    [Test]
+    public void Field_written_is_known_to_later_tables() =>
+        Given.Flows("ip,actions=mod_nw_dst:10.0.0.1,goto_table:1", "table=1,ip,nw_dst=10.0.0.1,actions=output:2")
+            .Packet("in_port=1,udp,nw_dst=10.0.0.7")
+            .Yields("set(ipv4(dst=10.0.0.1)),2", "ip,in_port=1");
+
+    [Test]
+    public void Metadata_is_no_part_of_the_megaflow() =>
+        Given.Flows("actions=write_metadata:0x5/0xf,goto_table:1", "table=1,metadata=0x5/0xf,actions=output:2")
+            .Packet("in_port=1,udp").Yields("2", "in_port=1");
+
+    [Test]
+    public void Action_set_runs_at_the_end_in_its_own_order() =>
+        Given.Flows("ip,actions=write_actions(output:2,mod_nw_dst:10.0.0.1),goto_table:1", "table=1,actions=write_actions(output:3)")
+            .Packet("in_port=1,udp").Yields("set(ipv4(dst=10.0.0.1)),3");
+
+    [Test]
+    public void Cleared_action_set_drops() =>
+        Given.Flows("actions=write_actions(output:2),goto_table:1", "table=1,actions=clear_actions").Packet("in_port=1,udp").Yields("drop");
+
+    [Test]
+    public void Group_in_the_action_set_takes_the_place_of_its_output() =>
+        Given.Flows("add-group group_id=1,type=indirect,bucket=output:3", "actions=write_actions(group:1,output:2)").Packet("in_port=1,udp").Yields("3");
+
+    [Test]
+    public void Bucket_changes_only_its_own_copy() =>
+        Given.Flows("add-group group_id=1,type=all,bucket=mod_dl_dst:02:00:00:00:00:09,output:2,bucket=output:3", "actions=group:1,output:4")
+            .Packet("in_port=1,udp,dl_dst=02:00:00:00:00:aa")
+            .Yields("set(eth(dst=02:00:00:00:00:09)),2,set(eth(dst=02:00:00:00:00:aa)),3,4", "in_port=1,dl_dst=02:00:00:00:00:aa");
+
+    [Test]
+    public void Fast_failover_takes_the_first_live_bucket()
+    {
+        PipelineSnapshot pipeline = Pipelines.Of(
+            "add-group group_id=1,type=ff,bucket=watch_port:2,output:2,bucket=watch_port:3,output:3", "actions=group:1");
+        Given.Pipeline(pipeline).Packet("in_port=1,udp").Yields("2");
+        Given.Pipeline(pipeline.WithPort(2, state: PortState.LinkDown)).Packet("in_port=1,udp").Yields("3");
+        Given.Pipeline(pipeline.WithPort(2, PortConfig.PortDown).WithPort(3, state: PortState.LinkDown)).Packet("in_port=1,udp").Yields("drop");
+    }
+
+    [Test]
+    public void Select_spreads_by_weight_and_moves_only_the_flows_of_a_dead_bucket()
+    {
+        PipelineSnapshot pipeline = Pipelines.Of(
+            "add-group group_id=1,type=select,bucket=weight:1,watch_port:2,actions=output:2,bucket=weight:3,watch_port:3,actions=output:3,bucket=weight:0,actions=output:4",
+            "actions=group:1");
+        PipelineSnapshot dead = pipeline.WithPort(2, state: PortState.LinkDown);
+        int[] counts = new int[5];
+        for (int i = 0; i < 2000; i++)
+        {
+            string packet = $"in_port=1,tcp,nw_src=10.0.{i >> 8}.{i & 255},nw_dst=10.9.9.9,tp_src={i + 1},tp_dst=80";
+            uint port = PortOf(Given.Pipeline(pipeline).Packet(packet));
+            counts[port]++;
+            uint now = PortOf(Given.Pipeline(dead).Packet(packet));
+            Assert.That(now, Is.EqualTo(3));
+        }
+
+        Assert.That(counts[2], Is.InRange(400, 600)); // 500 expected, standard deviation 19
+        Assert.That(counts[3], Is.EqualTo(2000 - counts[2]));
+    }
+
+    [Test]
+    public void Select_sends_both_ways_of_a_connection_to_one_bucket()
+    {
+        PipelineSnapshot pipeline = Pipelines.Of("add-group group_id=1,type=select,bucket=output:4,bucket=output:5", "actions=group:1");
+        for (int i = 1; i < 50; i++)
+        {
+            uint there = PortOf(Given.Pipeline(pipeline).Packet($"in_port=1,tcp,nw_src=10.0.0.{i},nw_dst=10.9.9.9,tp_src={i},tp_dst=80"));
+            uint back = PortOf(Given.Pipeline(pipeline).Packet($"in_port=1,tcp,nw_src=10.9.9.9,nw_dst=10.0.0.{i},tp_src=80,tp_dst={i}"));
+            Assert.That(back, Is.EqualTo(there));
+        }
+    }
+
+    [Test]
+    public void Group_that_calls_itself_is_given_up()
+    {
+        XlateResult result = Given.Flows("add-group group_id=1,type=all,bucket=group:1", "actions=group:1").Packet("in_port=1,udp").Result;
+
+        Assert.That(result.Error, Does.Contain("64 deep"));
+        Assert.That(result.Actions, Is.EqualTo(DpActions.Drop));
+    }
+
+    [Test]
+    public void Groups_that_multiply_are_given_up()
+    {
+        string[] flows = [.. Enumerable.Range(1, 20).Select(i => $"add-group group_id={i},type=all,bucket=group:{i + 1},bucket=group:{i + 1}"), "add-group group_id=21,type=all,bucket=output:2", "actions=group:1"];
+
+        Assert.That(Given.Flows(flows).Packet("in_port=1,udp").Result.Error, Does.Contain("4096"));
+    }
+
+    [TestCase(64, "dec_ttl,2", "ip,in_port=1,nw_ttl=0x40/0xc0")]
+    [TestCase(255, "dec_ttl,2", "ip,in_port=1,nw_ttl=0x80/0x80")]
+    [TestCase(2, "dec_ttl,2", "ip,in_port=1,nw_ttl=0x2/0xfe")]
+    [TestCase(1, "userspace(pid=0,InvalidTtl)", "ip,in_port=1,nw_ttl=0/0xfe")]
+    [TestCase(0, "userspace(pid=0,InvalidTtl)", "ip,in_port=1,nw_ttl=0/0xfe")]
+    public void Dec_ttl_looks_at_as_much_of_the_TTL_as_tells_that_it_is_valid(int ttl, string actions, string megaflow) =>
+        Given.Flows("ip,actions=dec_ttl,output:2").Packet($"in_port=1,ip,nw_ttl={ttl}").Yields(actions, megaflow);
+
+    [Test]
+    public void Dec_ttl_looks_at_the_TTL_when_the_datapath_cannot_decrement() =>
+        Given.Flows("ip,actions=dec_ttl,output:2").Without(DpActionType.DecTtl)
+            .Packet("in_port=1,ip,nw_ttl=64").Yields("set(ipv4(ttl=63)),2", "ip,in_port=1,nw_ttl=64");
+
+    [Test]
+    public void Vlan_tags_are_pushed_with_their_final_ids() =>
+        Given.Flows("actions=push_vlan:0x8100,set_field:4196->vlan_vid,set_field:3->vlan_pcp,output:2,pop_vlan,output:3")
+            .Packet("in_port=1,udp").Yields("push_vlan(vid=100,pcp=3),2,pop_vlan,3", "in_port=1,vlan_tci=0x0000/0x1000");
+
+    [Test]
+    public void Pushed_tag_copies_the_one_below() // OpenFlow 1.3.5, 5.12.1
+    {
+        Given.Flows("actions=push_vlan:0x88a8,output:2").Packet("in_port=1,dl_vlan=5,dl_vlan_pcp=2,dl_type=0x88cc")
+            .Yields("push_vlan(tpid=0x88a8,vid=5,pcp=2),2");
+    }
+
+    [Test]
+    public void Popping_what_is_not_there_does_nothing() =>
+        Given.Flows("add-group group_id=1,type=indirect,bucket=pop_vlan,pop_mpls:0x0800,output:2", "actions=group:1").Packet("in_port=1,udp").Yields("2");
+
+    [Test]
+    public void Label_takes_the_TTL_of_IP_and_is_pushed_complete() =>
+        Given.Flows("ip,actions=push_mpls:0x8847,set_field:77->mpls_label,output:2").Packet("in_port=1,udp,nw_ttl=64")
+            .Yields("push_mpls(label=77,tc=0,ttl=64,bos=1,eth_type=0x8847),2", "ip,in_port=1,nw_ttl=64");
+
+    [Test]
+    public void Popped_label_needs_no_parser_until_somebody_looks_behind_it()
+    {
+        Given.Flows("mpls,actions=pop_mpls:0x0800,output:2").Packet("in_port=1,mpls,mpls_bos=1").Yields("pop_mpls(eth_type=0x800),2");
+        Given.Flows("mpls,actions=pop_mpls:0x0800,goto_table:1", "table=1,ip,nw_dst=10.0.0.1,actions=output:2")
+            .Packet("in_port=1,mpls,mpls_bos=1").Yields("pop_mpls(eth_type=0x800),recirc(0x1)");
+        Given.Flows("mpls,actions=pop_mpls:0x0800,goto_table:1", "table=1,ip,nw_dst=10.0.0.1,actions=output:2").Without(DpActionType.Recirc)
+            .Packet("in_port=1,mpls,mpls_bos=1").Yields("pop_mpls(eth_type=0x800),userspace(pid=0,reparse)");
+    }
+
+    [Test]
+    public void Fragments_are_dropped_when_configured()
+    {
+        PipelineSnapshot pipeline = Pipelines.Of("actions=output:2") with { Fragments = FragmentHandling.Drop };
+        Given.Pipeline(pipeline).Packet("in_port=1,udp,nw_frag=first").Yields("drop");
+        Given.Pipeline(pipeline).Packet("in_port=1,udp").Yields("2");
+    }
+
+    [Test]
+    public void Table_miss_flow_tells_the_controller_that_nothing_matched()
+    {
+        Given.Flows("priority=0,actions=controller").Packet("in_port=1,udp").Yields("userspace(pid=0,NoMatch)");
+        Given.Flows("priority=1,actions=controller").Packet("in_port=1,udp").Yields("userspace(pid=0,Action)");
+        Given.Flows("priority=0,udp,actions=controller").Packet("in_port=1,udp").Yields("userspace(pid=0,Action)");
+        Given.Pipeline(Pipelines.Of("priority=0,actions=controller").WithPort(1, PortConfig.NoPacketIn)).Packet("in_port=1,udp").Yields("drop");
+        Given.Pipeline(Pipelines.Of("priority=1,actions=controller").WithPort(1, PortConfig.NoPacketIn)).Packet("in_port=1,udp").Yields("userspace(pid=0,Action)");
+    }
+
+    [Test]
+    public void Queue_sets_the_priority_of_outputs_behind_it() =>
+        Given.Flows("actions=output:2,set_queue:1,output:3").Packet("in_port=1,udp").Yields("2,set(skb_priority(0x10002)),3");
+
+    [Test]
+    public void Packet_out_may_be_from_no_port()
+    {
+        Given packetOut = Given.Flows("in_port=2,actions=output:5", "in_port=CONTROLLER,actions=output:6");
+        packetOut.PacketOut("udp", "output:1,output:2").Yields("1,2");
+        packetOut.PacketOut("udp", "all").Yields("1,2,3,4,5,6,65534");
+        packetOut.PacketOut("in_port=2,udp", "table").Yields("5");
+        packetOut.PacketOut("udp", "table").Yields("6");
+        packetOut.PacketOut("in_port=3,udp", "in_port").Yields("3");
+        packetOut.PacketOut("udp", "in_port").Yields("drop");
+    }
+
+    [Test]
+    public void Unknown_actions_of_the_datapath_take_the_whole_packet_to_user_space()
+    {
+        Given.Yield yield = Given.Flows("actions=mod_dl_dst:02:00:00:00:00:09,output:2").Without(DpActionType.SetEth).Packet("in_port=1,udp");
+
+        Assert.That(yield.Result.SlowPath, Is.EqualTo(SlowPathReasons.Action));
+        Assert.That(DpActionsText.Print(yield.Result.Installed, userspace: (reason, _) => reason.ToString()), Is.EqualTo("userspace(pid=0,SlowPath)"));
+        yield.Yields("set(eth(dst=02:00:00:00:00:09)),2");
+    }
+
+    [Test]
+    public void More_actions_than_a_program_may_have_take_the_slow_path()
+    {
+        string outputs = string.Join(',', Enumerable.Range(0, 40).Select(i => $"mod_dl_dst:02:00:00:00:00:{i:x2},output:2"));
+
+        XlateResult result = Given.Flows($"actions={outputs}").Packet("in_port=1,udp").Result;
+
+        Assert.That(result.SlowPath, Is.EqualTo(SlowPathReasons.TooManyActions));
+        Assert.That(result.Actions.GetHashCode(), Is.Not.EqualTo(result.Installed.GetHashCode()));
+    }
+
+    private static uint PortOf(Given.Yield yield)
+    {
+        foreach (DpActionView action in yield.Result.Actions)
+        {
+            if (action.Type == DpActionType.Output)
+            {
+                return action.Arg;
+            }
+        }
+
+        return OfPorts.Any;
+    }
+}
