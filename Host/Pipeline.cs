@@ -55,8 +55,10 @@ internal sealed class Pipeline : IDisposable
     /// <summary>Adds the commands that look into it.</summary>
     public void Register(UnixctlCommands commands)
     {
-        DatapathCommands.Register(commands, new BridgeView(_options.Bridge, _datapath, Switch, _forwarding, _ports, _time));
-        ForwardingCommands.Register(commands, new BridgeView(_options.Bridge, _datapath, Switch, _forwarding, _ports, _time), _watch);
+        BridgeView view = new(_options.Bridge, _datapath, Switch, _forwarding, _ports, _time);
+        DatapathCommands.Register(commands, view);
+        ForwardingCommands.Register(commands, view, _watch);
+        TraceCommand.Register(commands, view);
     }
 
     /// <summary>Ends it. Connections have gone, and nothing comes in any more.</summary>
