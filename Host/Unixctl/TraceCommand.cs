@@ -53,7 +53,7 @@ internal static class TraceCommand
         }
         catch (FlowSyntaxException exception)
         {
-            throw new UnixctlException($"Bad {(odp ? "datapath" : "openflow")} flow syntax: {text}: {exception.Message}");
+            throw new UnixctlException($"Bad {(odp ? "datapath" : "openflow")} flow syntax: {exception.Word}: {exception.Problem}");
         }
     }
 

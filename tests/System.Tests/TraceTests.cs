@@ -48,7 +48,7 @@ public sealed class TraceTests
         Does.EndWith("Datapath actions: set(ipv4(dst=10.0.0.9)),2\n"));
 
     [TestCase("nobr in_port=1", "nobr: unknown bridge")]
-    [TestCase("br0 bogus=1", "Bad openflow flow syntax: bogus=1: ")]
+    [TestCase("br0 bogus=1", "Bad openflow flow syntax: bogus=1: unknown field bogus\n")]
     [TestCase("br0 in_port=1 0102", "a packet of 2 bytes has no Ethernet header")]
     [TestCase("br0 in_port=1 xyz", "Trailing garbage in packet data: xyz")]
     [TestCase("br0 in_port=1 --ct-next", "option not supported")]
