@@ -49,6 +49,8 @@ internal sealed class MegaflowPrinter
             return;
         }
 
+        // A protocol that is matched in part may be several: what stands behind it has no name then.
+        bool protocolKnown = FieldTable.IpProto.Get(_left) == FieldTable.IpProto.AllOnes || _verbose;
         switch (_key.EthType.Value)
         {
             case EtherTypes.Ipv4:
@@ -70,7 +72,7 @@ internal sealed class MegaflowPrinter
                 return;
         }
 
-        if (OdpGroups.Layer4(_key.EthType, _key.IpProto) is not { } layer4 || (_key.IpFrag & FlowKey.FragLater) != 0)
+        if (!protocolKnown || OdpGroups.Layer4(_key.EthType, _key.IpProto) is not { } layer4 || (_key.IpFrag & FlowKey.FragLater) != 0)
         {
             return;
         }
