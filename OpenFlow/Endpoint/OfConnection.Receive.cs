@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Diagnostics.CodeAnalysis;
+using System.IO.Pipelines;
 using Microsoft.Extensions.Logging;
 using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Messages;
@@ -11,6 +12,9 @@ namespace OvsBridge.OpenFlow.Endpoint;
 public sealed partial class OfConnection
 {
     private const int ErrorHeaderSize = 12; // struct ofp_error_msg without data
+
+    /// <summary>Half of the longest message at a time; the stream stays ours, closing goes on after the last read.</summary>
+    private static readonly StreamPipeReaderOptions _pipeOptions = new(bufferSize: 32 * 1024, minimumReadSize: 4 * 1024, leaveOpen: true);
 
     private static readonly TimeSpan _refusalWindow = TimeSpan.FromMinutes(1);
 
@@ -30,35 +34,44 @@ public sealed partial class OfConnection
 
     private async Task ReadLoopAsync()
     {
-        var framer = new MessageFramer();
+        PipeReader reader = PipeReader.Create(_stream, _pipeOptions);
         CancellationToken stop = _stopReading.Token;
-        while (true)
+        try
         {
-            int count = await _stream.ReadAsync(framer.GetBuffer(), stop).ConfigureAwait(false);
-            if (count == 0)
-                return;
-            framer.Advance(count);
-            NoteReceived();
-            while (framer.TryRead(out ReadOnlyMemory<byte> message))
+            while (true)
             {
-                if (Version == 0)
-                    ReceiveHello(message.Span);
-                else if (!ReceiveSymmetric(message.Span) && !TryPutInbox(message.Span))
-                    await PutInboxAsync(message, stop).ConfigureAwait(false);
+                ReadResult result = await reader.ReadAsync(stop).ConfigureAwait(false);
+                NoteReceived();
+                ReadOnlySequence<byte> received = result.Buffer;
+                while (MessageFramer.TryRead(ref received, out ReadOnlySequence<byte> message))
+                {
+                    if (Version == 0)
+                        ReceiveHello(message.ToArray());
+                    else if (!ReceiveSymmetric(message) && !TryPutInbox(message))
+                        await PutInboxAsync(message, stop).ConfigureAwait(false);
+                }
+
+                if (result.IsCompleted)
+                    return;
+                reader.AdvanceTo(received.Start, received.End);
             }
+        }
+        finally
+        {
+            await reader.CompleteAsync().ConfigureAwait(false);
         }
     }
 
     /// <summary>Does what is the connection's own business.</summary>
     /// <returns>False when the message is for the handler.</returns>
-    private bool ReceiveSymmetric(ReadOnlySpan<byte> bytes)
+    private bool ReceiveSymmetric(in ReadOnlySequence<byte> message)
     {
         Interlocked.Increment(ref _messagesReceived);
-        MessageHeader header = MessageHeader.Read(bytes);
+        MessageHeader header = MessageHeader.Read(message);
         switch ((OfType)header.Type)
         {
             case OfType.EchoRequest when header.Version == Version:
-                Send(new EchoReply(bytes[MessageHeader.Size..].ToArray()) { Xid = header.Xid });
+                Send(new EchoReply(message.Slice(MessageHeader.Size).ToArray()) { Xid = header.Xid });
                 return true;
             case OfType.EchoReply when header.Version == Version:
             case OfType.Hello: // a second one changes nothing
@@ -68,24 +81,26 @@ public sealed partial class OfConnection
         }
     }
 
-    private bool TryPutInbox(ReadOnlySpan<byte> message)
+    /// <summary>Copies the message, in however many pieces it came, into one buffer: the handler gets a span.</summary>
+    private bool TryPutInbox(in ReadOnlySequence<byte> message)
     {
+        int length = (int)message.Length;
         lock (_inboxLock)
         {
             // An empty inbox takes any message.
-            if (_inboxBytes > 0 && _inboxBytes + message.Length > _options.MaxInboxBytes)
+            if (_inboxBytes > 0 && _inboxBytes + length > _options.MaxInboxBytes)
                 return false;
-            byte[] buffer = ArrayPool<byte>.Shared.Rent(message.Length);
+            byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
             message.CopyTo(buffer);
-            _inbox.Enqueue((buffer, message.Length));
-            _inboxBytes += message.Length;
+            _inbox.Enqueue((buffer, length));
+            _inboxBytes += length;
             Monitor.Pulse(_inboxLock);
         }
 
         return true;
     }
 
-    private async Task PutInboxAsync(ReadOnlyMemory<byte> message, CancellationToken stop)
+    private async Task PutInboxAsync(ReadOnlySequence<byte> message, CancellationToken stop)
     {
         while (true)
         {
@@ -97,7 +112,7 @@ public sealed partial class OfConnection
             }
 
             // Tried again behind the registration, so that room made in between is not missed.
-            if (TryPutInbox(message.Span))
+            if (TryPutInbox(message))
             {
                 lock (_inboxLock)
                 {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using OvsBridge.OpenFlow.Errors;
 
 namespace OvsBridge.OpenFlow.Wire;
@@ -18,6 +19,18 @@ public readonly record struct MessageHeader(byte Version, byte Type, ushort Leng
     {
         var reader = new WireReader(message, OfError.BadRequestBadLen, "ofp_header");
         return Read(ref reader);
+    }
+
+    /// <summary>Reads the header of a message that may lie in several pieces.</summary>
+    /// <exception cref="OfErrorException">There are fewer than <see cref="Size"/> bytes.</exception>
+    public static MessageHeader Read(in ReadOnlySequence<byte> message)
+    {
+        if (message.FirstSpan.Length >= Size || message.IsSingleSegment)
+            return Read(message.FirstSpan);
+        Span<byte> bytes = stackalloc byte[Size];
+        int length = (int)long.Min(message.Length, Size);
+        message.Slice(0, length).CopyTo(bytes);
+        return Read(bytes[..length]);
     }
 
     internal static MessageHeader Read(ref WireReader reader) => new(reader.U8(), reader.U8(), reader.U16(), reader.U32());

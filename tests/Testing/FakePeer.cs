@@ -14,7 +14,8 @@ public sealed class FakePeer : IDisposable
 {
     private const int PatienceMs = 10_000;
     private readonly Socket _socket;
-    private readonly MessageFramer _framer = new();
+    private readonly ReceivedBytes _received = new();
+    private readonly byte[] _buffer = new byte[64 * 1024];
 
     /// <summary>Takes over a connected socket.</summary>
     public FakePeer(Socket socket)
@@ -64,13 +65,13 @@ public sealed class FakePeer : IDisposable
     /// <summary>The next message; null at the end of the stream.</summary>
     public OfMessage? Receive()
     {
-        ReadOnlyMemory<byte> message;
-        while (!_framer.TryRead(out message))
+        byte[]? message;
+        while ((message = _received.Take()) is null)
         {
             int count;
             try
             {
-                count = _socket.Receive(_framer.GetBuffer().Span);
+                count = _socket.Receive(_buffer);
             }
             catch (SocketException exception) when (exception.SocketErrorCode == SocketError.ConnectionReset)
             {
@@ -83,11 +84,11 @@ public sealed class FakePeer : IDisposable
 
             if (count == 0)
                 return null;
-            _framer.Advance(count);
+            _received.Add(_buffer.AsSpan(0, count));
         }
 
-        LastRaw = message.ToArray();
-        return OfCodec.Decode(message.Span);
+        LastRaw = message;
+        return OfCodec.Decode(message);
     }
 
     /// <summary>The next message, which must be a <typeparamref name="T"/>.</summary>

@@ -35,6 +35,43 @@ public sealed class ConnectionTests
     }
 
     [Test]
+    public void Receiving_allocates_nothing()
+    {
+        const int Messages = 20_000;
+        using var pair = new ConnectionPair(new RecordingHandler());
+        pair.Peer.Handshake();
+        byte[] reply = OfCodec.Encode(new EchoReply(new byte[100])); // ends in the read loop
+        for (int i = 0; i < 1000; i++)
+            pair.Peer.SendRaw(reply);
+        WaitUntil(() => pair.Connection.MessagesReceived == 1000);
+
+        long before = GC.GetTotalAllocatedBytes(precise: true);
+        for (int i = 0; i < Messages; i++)
+            pair.Peer.SendRaw(reply);
+        WaitUntil(() => pair.Connection.MessagesReceived == 1000 + Messages);
+        long allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
+
+        TestContext.Out.WriteLine($"{allocated} bytes for {Messages} messages");
+        Assert.That(allocated, Is.LessThan(Messages), "less than a byte a message");
+    }
+
+    [Test]
+    public void Longest_message_arrives_in_pieces_and_whole()
+    {
+        var handler = new RecordingHandler();
+        using var pair = new ConnectionPair(handler);
+        pair.Peer.Handshake();
+        handler.WaitForConnection();
+        byte[] data = [.. Enumerable.Range(0, ushort.MaxValue - 16).Select(i => (byte)(i * 7))];
+        byte[] message = OfCodec.Encode(new ExperimenterMessage(1, 2, data) { Xid = 3 });
+
+        foreach (byte[] piece in message.Chunk(1000))
+            pair.Peer.SendRaw(piece);
+
+        Assert.That(((ExperimenterMessage)handler.Next()).Body.ToArray(), Is.EqualTo(data));
+    }
+
+    [Test]
     public void Echo_is_answered_while_the_handler_is_busy()
     {
         using var release = new ManualResetEventSlim();

@@ -6,6 +6,7 @@ using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Messages.Multipart;
 using OvsBridge.OpenFlow.Wire;
+using OvsBridge.Testing;
 
 namespace OvsBridge.OpenFlow.Tests.Text;
 
@@ -67,13 +68,14 @@ internal sealed class RecordingSwitch : IDisposable
     private async Task ServeAsync(NetworkStream stream)
     {
         await SendAsync(stream, new Hello(OfCodec.Version, 1u << OfCodec.Version));
-        MessageFramer framer = new();
+        ReceivedBytes received = new();
+        byte[] buffer = new byte[64 * 1024];
         while (true)
         {
             int count;
             try
             {
-                count = await stream.ReadAsync(framer.GetBuffer());
+                count = await stream.ReadAsync(buffer);
             }
             catch (IOException)
             {
@@ -85,10 +87,10 @@ internal sealed class RecordingSwitch : IDisposable
                 return;
             }
 
-            framer.Advance(count);
-            while (framer.TryRead(out ReadOnlyMemory<byte> bytes))
+            received.Add(buffer.AsSpan(0, count));
+            while (received.Take() is { } bytes)
             {
-                OfMessage message = Decode(bytes.Span);
+                OfMessage message = Decode(bytes);
                 OfMessage? answer = Answer(message);
                 if (answer is not null)
                 {

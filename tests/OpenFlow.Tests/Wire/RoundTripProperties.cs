@@ -80,17 +80,15 @@ internal sealed class RoundTripProperties
         var messages = new RandomMessages(seed);
         var sent = Enumerable.Range(0, 20).Select(_ => OfCodec.Encode(messages.Message())).ToList();
         byte[] stream = [.. sent.SelectMany(bytes => bytes)];
-        var framer = new MessageFramer();
+        var framer = new ReceivedBytes();
         var received = new List<byte[]>();
         for (int at = 0; at < stream.Length;)
         {
-            Span<byte> room = framer.GetBuffer().Span;
-            int count = int.Min(int.Min(room.Length, stream.Length - at), random.Next(1, 500));
-            stream.AsSpan(at, count).CopyTo(room);
-            framer.Advance(count);
+            int count = int.Min(stream.Length - at, random.Next(1, 500));
+            framer.Add(stream.AsSpan(at, count));
             at += count;
-            while (framer.TryRead(out ReadOnlyMemory<byte> message))
-                received.Add(message.ToArray());
+            while (framer.Take() is { } message)
+                received.Add(message);
         }
 
         Assert.That(received, Is.EqualTo(sent));

@@ -38,21 +38,16 @@ internal sealed class WireFileTests
         byte[] next = [4, (byte)OfType.BarrierRequest, 0, 8, 1, 2, 3, 4];
         for (int cut = 0; cut <= file.Bytes.Length; cut++)
         {
-            var framer = new MessageFramer();
-            Receive(framer, file.Bytes.AsSpan(0, cut));
-            bool whole = framer.TryRead(out ReadOnlyMemory<byte> first);
-            Assert.That(whole, Is.EqualTo(cut == file.Bytes.Length), $"after {cut} bytes");
-            byte[] got = first.ToArray();
-            Receive(framer, [.. file.Bytes.AsSpan(cut), .. next]);
-            if (!whole)
-            {
-                Assert.That(framer.TryRead(out first), Is.True, $"after {cut} bytes and the rest");
-                got = first.ToArray();
-            }
+            var framer = new ReceivedBytes();
+            framer.Add(file.Bytes.AsSpan(0, cut));
+            byte[]? got = framer.Take();
+            Assert.That(got is not null, Is.EqualTo(cut == file.Bytes.Length), $"after {cut} bytes");
+            framer.Add(file.Bytes.AsSpan(cut));
+            framer.Add(next);
+            got ??= framer.Take();
 
             Assert.That(got, Is.EqualTo(file.Bytes), $"cut at {cut}");
-            Assert.That(framer.TryRead(out ReadOnlyMemory<byte> second), Is.True, $"the next message, cut at {cut}");
-            Assert.That(second.ToArray(), Is.EqualTo(next));
+            Assert.That(framer.Take(), Is.EqualTo(next), $"the next message, cut at {cut}");
             Assert.That(framer.Buffered, Is.Zero);
         }
     }
@@ -75,18 +70,6 @@ internal sealed class WireFileTests
             {
                 // as it should be; where a message may end here, it decodes
             }
-        }
-    }
-
-    private static void Receive(MessageFramer framer, ReadOnlySpan<byte> bytes)
-    {
-        while (!bytes.IsEmpty)
-        {
-            Span<byte> room = framer.GetBuffer().Span;
-            int count = int.Min(room.Length, bytes.Length);
-            bytes[..count].CopyTo(room);
-            framer.Advance(count);
-            bytes = bytes[count..];
         }
     }
 }
