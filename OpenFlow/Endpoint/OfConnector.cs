@@ -9,7 +9,10 @@ namespace OvsBridge.OpenFlow.Endpoint;
 /// Keeps a connection to a peer: connects, serves the connection until it ends, connects again. Waits 1 s before it tries
 /// again, after each further failure twice as long up to <see cref="MaxBackoff"/>; a handshake that succeeds starts anew.
 /// </summary>
-/// <remarks>Thread-safe. One log line when the peer can't be reached, and one when it can again; not one for each attempt.</remarks>
+/// <remarks>
+/// Thread-safe. One log line when the peer can't be reached, one when the reason changes, and one when it can be again; not one for
+/// each attempt.
+/// </remarks>
 public sealed partial class OfConnector : IAsyncDisposable
 {
     private static readonly TimeSpan _firstBackoff = TimeSpan.FromSeconds(1);
@@ -23,7 +26,7 @@ public sealed partial class OfConnector : IAsyncDisposable
     private volatile OfConnection? _connection;
     private volatile string? _lastError;
     private Task _loop = Task.CompletedTask;
-    private bool _reported;
+    private string? _reported;
 
     /// <summary>Makes it; <see cref="Start"/> begins.</summary>
     /// <param name="target">An active target.</param>
@@ -102,9 +105,9 @@ public sealed partial class OfConnector : IAsyncDisposable
 
             if (succeeded)
                 backoff = first;
-            else if (!_reported)
+            else if (_lastError != _reported)
                 LogUnreachable(Target, _lastError);
-            _reported = !succeeded;
+            _reported = succeeded ? null : _lastError;
 
             try
             {

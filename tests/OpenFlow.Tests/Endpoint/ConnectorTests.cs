@@ -1,8 +1,5 @@
 using System.Net;
-using System.Net.Security;
 using System.Net.Sockets;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging.Abstractions;
 using OvsBridge.OpenFlow.Endpoint;
 using OvsBridge.OpenFlow.Messages;
@@ -153,8 +150,8 @@ public sealed class ConnectorTests
     [Test]
     public async Task Tls_with_certificates_of_one_authority_on_both_sides()
     {
-        using Authority authority = new(_directory, "ca");
-        TlsFiles server = authority.Issue("switch"), client = authority.Issue("controller");
+        using TestAuthority authority = new(_directory, "ca");
+        TlsFiles server = authority.Issue("switch").Load(), client = authority.Issue("controller").Load();
         var handler = new RecordingHandler { Act = (connection, message) => connection.Send(new BarrierReply { Xid = message.Xid }) };
         var controller = new RecordingHandler();
         await using var listener = new OfListener(
@@ -172,13 +169,13 @@ public sealed class ConnectorTests
     [Test]
     public async Task Tls_with_a_certificate_of_another_authority_is_refused()
     {
-        using Authority authority = new(_directory, "ca"), other = new(_directory, "other");
+        using TestAuthority authority = new(_directory, "ca"), other = new(_directory, "other");
         await using var listener = new OfListener(
-            Target.Parse("pssl:0:127.0.0.1"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance, authority.Issue("switch"));
+            Target.Parse("pssl:0:127.0.0.1"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance, authority.Issue("switch").Load());
         listener.Start();
         await using var connector = new OfConnector(
             Target.Parse($"ssl:127.0.0.1:{listener.Target.Port}"), new RecordingHandler(), new OfConnectionOptions(), NullLogger.Instance,
-            other.Issue("stranger"));
+            other.Issue("stranger").Load());
         connector.Start();
 
         Assert.That(SpinWait.SpinUntil(() => connector.LastError is not null, TimeSpan.FromSeconds(10)), Is.True);
@@ -201,37 +198,5 @@ public sealed class ConnectorTests
                 () => TlsFiles.Load(PathOf("x.pem"), PathOf("x.pem"), PathOf("x.pem")),
                 Throws.TypeOf<FormatException>().With.Message.Contains("x.pem"));
         });
-    }
-
-    private sealed class Authority : IDisposable
-    {
-        private readonly string _directory;
-        private readonly X509Certificate2 _certificate;
-        private readonly string _file;
-
-        public Authority(string directory, string name)
-        {
-            _directory = directory;
-            using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-            _certificate = request.CreateSelfSigned(TimeProvider.System.GetUtcNow().AddDays(-1), TimeProvider.System.GetUtcNow().AddDays(1));
-            _file = Path.Combine(directory, name + ".pem");
-            File.WriteAllText(_file, _certificate.ExportCertificatePem());
-        }
-
-        public TlsFiles Issue(string name)
-        {
-            using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-            var request = new CertificateRequest("CN=" + name, key, HashAlgorithmName.SHA256);
-            using X509Certificate2 certificate = request.Create(
-                _certificate, _certificate.NotBefore, _certificate.NotAfter, RandomNumberGenerator.GetBytes(8));
-            string stem = Path.Combine(_directory, name);
-            File.WriteAllText(stem + "-cert.pem", certificate.ExportCertificatePem());
-            File.WriteAllText(stem + "-key.pem", key.ExportPkcs8PrivateKeyPem());
-            return TlsFiles.Load(stem + "-key.pem", stem + "-cert.pem", _file);
-        }
-
-        public void Dispose() => _certificate.Dispose();
     }
 }
