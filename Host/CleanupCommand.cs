@@ -9,8 +9,8 @@ using OvsBridge.OpenFlow.Endpoint;
 namespace OvsBridge.Host;
 
 /// <summary>
-/// <c>ovsbridge cleanup</c>: removes what a daemon left that could not end in order (SIGKILL, power): its program on interfaces, its
-/// sockets and pid file. What belongs to a daemon that runs is left alone. Not needed before a new start, which takes over.
+/// <c>ovsbridge cleanup</c>: removes what a daemon left that could not end in order (SIGKILL, power): its own device, its program on
+/// interfaces, its sockets and pid file. What belongs to a daemon that runs is left alone. Not needed before a new start, which takes over.
 /// </summary>
 internal static class CleanupCommand
 {
@@ -60,6 +60,8 @@ internal static class CleanupCommand
     {
         LibBpfMessages.Silence();
         using LinkTable links = new();
+        foreach (string bridge in LocalDevice.RemoveLeftovers(links))
+            Console.WriteLine($"removed the device {bridge} of a bridge");
         foreach (Link link in links.List())
         {
             if (PortAttacher.RemoveLeftover(link.Name, link.IfIndex))

@@ -12,7 +12,8 @@ namespace OvsBridge.Host;
 
 /// <summary>
 /// Keeps the switch's ports in step with the kernel's interfaces. A port belongs to an interface by name: it goes when the
-/// interface goes, and comes back with the same number when one of that name appears.
+/// interface goes, and comes back with the same number when one of that name appears. The LOCAL port is the bridge's own device,
+/// if it has one: packets pass its other end, all else (name, address, up or down) is the device's.
 /// </summary>
 /// <remarks>Changes come one at a time from <see cref="LinkMonitor"/>; the members of the interfaces are for any thread.</remarks>
 internal sealed partial class PortManager : IPorts
@@ -24,7 +25,9 @@ internal sealed partial class PortManager : IPorts
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Dictionary<string, uint> _numbers;
+    private readonly LocalDevice? _local;
     private readonly Dictionary<uint, SwitchPort> _ports = [];
+    private readonly Dictionary<uint, Link> _interfaces = [];
     private readonly List<Exception> _startFailures = [];
     private OfSwitch? _switch;
     private bool _starting;
@@ -32,8 +35,10 @@ internal sealed partial class PortManager : IPorts
 
     /// <summary>Prepares; <see cref="Start"/> adds the ports.</summary>
     /// <exception cref="DatapathException">The kernel refuses.</exception>
-    public PortManager(IReadOnlyList<PortOption> ports, LinkTable links, IDatapath datapath, TimeProvider time, ILogger logger)
+    public PortManager(
+        IReadOnlyList<PortOption> ports, LocalDevice? local, LinkTable links, IDatapath datapath, TimeProvider time, ILogger logger)
     {
+        _local = local;
         _numbers = ports.ToDictionary(port => port.Interface, port => port.Number);
         _links = links;
         _datapath = datapath;
@@ -69,7 +74,7 @@ internal sealed partial class PortManager : IPorts
     }
 
     /// <inheritdoc/>
-    public void SetUp(SwitchPort port, bool up) => _links.SetUp(port.IfIndex, up);
+    public void SetUp(SwitchPort port, bool up) => _links.SetUp(port.IfIndex == _local?.PortIfIndex ? _local.IfIndex : port.IfIndex, up);
 
     /// <inheritdoc/>
     public void SetFlags(SwitchPort port, DpPortFlags flags) => _datapath.SetPortFlags(port.DatapathPort, flags);
@@ -93,41 +98,96 @@ internal sealed partial class PortManager : IPorts
 
     private void Changed(LinkChange change)
     {
+        int ifIndex = (change.After ?? change.Before!).IfIndex;
+        if (ifIndex == _local?.PortIfIndex || ifIndex == _local?.IfIndex)
+        {
+            LocalChanged(change);
+            return;
+        }
+
         string? before = change.Before?.Name, after = change.After?.Name;
         if (before is not null && before != after && _numbers.TryGetValue(before, out uint left) && _ports.Remove(left, out SwitchPort? old))
         {
             LogGone(before, left);
-            Detach(old);
-            _switch!.PortRemoved(left);
+            Remove(left, old);
+            FollowPorts();
         }
 
         if (after is null || !_numbers.TryGetValue(after, out uint number))
             return;
         if (!_ports.TryGetValue(number, out SwitchPort? known))
         {
-            Add(number, change.After!);
+            if (change.After!.IsEthernet)
+            {
+                Add(number, change.After.Name, change.After.IfIndex, Describe(number, change.After));
+                _interfaces[number] = change.After;
+            }
+            else
+            {
+                LogNotEthernet(after);
+            }
         }
         else if (known.IfIndex == change.After!.IfIndex)
         {
-            SwitchPort changed = known with { Description = Describe(number, change.After) };
-            _ports[number] = changed;
-            _switch!.PortChanged(changed);
+            Update(number, known, Describe(number, change.After));
+            _interfaces[number] = change.After;
         }
+
+        FollowPorts();
     }
 
-    private void Add(uint number, Link link)
+    /// <summary>One of the ends of the bridge's own device changed. They come and go as one, but are told one by one.</summary>
+    private void LocalChanged(LinkChange change)
     {
-        if (!link.IsEthernet)
+        bool known = _ports.TryGetValue(OfPorts.Local, out SwitchPort? port);
+        if (_links.Find(_local!.PortIfIndex) is not { } end)
         {
-            LogNotEthernet(link.Name);
+            if (known && _ports.Remove(OfPorts.Local))
+            {
+                LogLocalGone(_local.Name);
+                Remove(OfPorts.Local, port!);
+            }
+
             return;
         }
 
-        SwitchPort port = new(Describe(number, link), DatapathNumber(number), link.IfIndex, _time.GetTimestamp());
-        _datapath.AddPort(new DpPort(port.DatapathPort, link.Name, link.IfIndex));
+        Link? device = _local.IfIndex == 0 ? null : _links.Find(_local.IfIndex)?.Link;
+        PortDescription description = device is not null
+            ? Describe(OfPorts.Local, device) with { Name = _local.Name }
+            : Describe(OfPorts.Local, end.Link) with { Name = _local.Name, HwAddr = port?.Description.HwAddr ?? 0 }; // in another namespace
+        if (known)
+            Update(OfPorts.Local, port!, description);
+        else
+            Add(OfPorts.Local, _local.Name, _local.PortIfIndex, description);
+    }
+
+    private void FollowPorts()
+    {
+        if (!_starting) // then it was made with what there is
+            _local?.Follow(_interfaces.Values);
+    }
+
+    private void Update(uint number, SwitchPort known, PortDescription description)
+    {
+        SwitchPort changed = known with { Description = description };
+        _ports[number] = changed;
+        _switch!.PortChanged(changed);
+    }
+
+    private void Remove(uint number, SwitchPort port)
+    {
+        _interfaces.Remove(number);
+        Detach(port);
+        _switch!.PortRemoved(number);
+    }
+
+    private void Add(uint number, string name, int ifIndex, PortDescription description)
+    {
+        SwitchPort port = new(description, DatapathNumber(number), ifIndex, _time.GetTimestamp());
+        _datapath.AddPort(new DpPort(port.DatapathPort, name, ifIndex));
         try
         {
-            _promiscuous.Add(link.IfIndex);
+            _promiscuous.Add(ifIndex);
             _switch!.PortAdded(port);
         }
         catch
@@ -137,7 +197,7 @@ internal sealed partial class PortManager : IPorts
         }
 
         _ports.Add(number, port);
-        LogAdded(_starting ? LogLevel.Debug : LogLevel.Information, link.Name, number);
+        LogAdded(_starting ? LogLevel.Debug : LogLevel.Information, name, number);
     }
 
     private void Detach(SwitchPort port)
@@ -206,6 +266,9 @@ internal sealed partial class PortManager : IPorts
 
     [LoggerMessage(Level = LogLevel.Information, Message = "port {name} ({number}): its interface has gone")]
     private partial void LogGone(string name, uint number);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "somebody removed the bridge's own device {name}; until the next start there is no LOCAL port")]
+    private partial void LogLocalGone(string name);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "interface {name} has appeared but is not an Ethernet interface; not added")]
     private partial void LogNotEthernet(string name);

@@ -1,7 +1,7 @@
 using System.Net.Sockets;
 using System.Runtime.CompilerServices;
-using System.Runtime.InteropServices;
 using OvsBridge.Datapath.Interop;
+using OvsBridge.Datapath.Links;
 
 namespace OvsBridge.Datapath.Ebpf;
 
@@ -11,8 +11,7 @@ namespace OvsBridge.Datapath.Ebpf;
 /// <remarks>
 /// <para>
 /// A tc filter outlives its process. So that a filter that is there can be told from one in use, the process that owns an
-/// interface holds the abstract unix socket <c>\0ovsbridge/ifindex/N</c> (abstract names, like interface numbers, belong to
-/// the network namespace, and vanish with the process): a second daemon is refused, a dead one's filter is replaced.
+/// interface holds it by <see cref="Ownership"/>: a second daemon is refused, a dead one's filter is replaced.
 /// </para>
 /// <para>The interface's qdisc is removed again when this class, or a dead daemon before it, made it and nobody else put a filter there.</para>
 /// <para>Not thread safe; the datapath's lock serialises calls.</para>
@@ -111,44 +110,7 @@ internal sealed class PortAttacher : IDisposable
         }
     }
 
-    private static Socket Own(string name, int ifIndex)
-    {
-        UnixDomainSocketEndPoint address = new($"\0ovsbridge/ifindex/{ifIndex}");
-        Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
-        try
-        {
-            socket.Bind(address);
-            socket.Listen(1);
-            return socket;
-        }
-        catch (SocketException e) when (e.SocketErrorCode == SocketError.AddressAlreadyInUse)
-        {
-            socket.Dispose();
-            throw new DatapathException($"interface {name} is in use by another ovsbridge{OwnerOf(address)}", Errno.EBUSY);
-        }
-        catch
-        {
-            socket.Dispose();
-            throw;
-        }
-    }
-
-    private static string OwnerOf(UnixDomainSocketEndPoint address)
-    {
-        const int SoPeerCredentials = 17; // struct ucred: pid, uid, gid
-        try
-        {
-            using Socket probe = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified) { Blocking = false };
-            probe.Connect(address);
-            Span<int> credentials = stackalloc int[3];
-            probe.GetRawSocketOption(LibC.SolSocket, SoPeerCredentials, MemoryMarshal.AsBytes(credentials));
-            return $" (pid {credentials[0]})";
-        }
-        catch (SocketException)
-        {
-            return ""; // it is just ending, or its queue is full
-        }
-    }
+    private static Socket Own(string name, int ifIndex) => Ownership.Take($"ifindex/{ifIndex}", name);
 
     private static LibBpf.TcHook Hook(int ifIndex, uint point) =>
         new() { Size = (nuint)Unsafe.SizeOf<LibBpf.TcHook>(), IfIndex = ifIndex, AttachPoint = point };

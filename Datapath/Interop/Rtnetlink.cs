@@ -6,10 +6,11 @@ namespace OvsBridge.Datapath.Interop;
 internal static unsafe partial class Rtnetlink
 {
     internal const ushort NlmError = 2, NlmDone = 3, NewLink = 16, DelLink = 17, GetLink = 18, SetLink = 19; // NLMSG_*, RTM_*
-    internal const ushort FlagRequest = 1, FlagAck = 4, FlagDump = 0x300; // NLM_F_*
+    internal const ushort FlagRequest = 1, FlagAck = 4, FlagDump = 0x300, FlagExclusive = 0x200, FlagCreate = 0x400; // NLM_F_*
     internal const uint GroupLink = 1; // RTMGRP_LINK
-    internal const ushort Address = 1, IfName = 3, Mtu = 4, Master = 10, OperState = 16, LinkInfo = 18, Stats64 = 23; // IFLA_*
-    internal const ushort InfoKind = 1; // IFLA_INFO_KIND
+    internal const ushort Address = 1, IfName = 3, Mtu = 4, PeerLink = 5, Master = 10, OperState = 16, LinkInfo = 18, IfAlias = 20, Stats64 = 23, PeerNamespace = 37; // IFLA_*
+    internal const ushort InfoKind = 1, InfoData = 2, VethPeer = 1; // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER
+    internal const ushort Nested = 1 << 15; // NLA_F_NESTED
     internal const ushort TypeMask = 0x3fff; // NLA_TYPE_MASK
     internal const uint IffUp = 1, IffLoopback = 8, IffLowerUp = 1 << 16;
     internal const ushort HardwareEthernet = 1; // ARPHRD_ETHER

@@ -26,6 +26,12 @@ public sealed record Link
     /// <summary>Kind of virtual device ("veth"); empty for others.</summary>
     public string Kind { get; init; } = "";
 
+    /// <summary>What somebody wrote on it (<c>ip link set alias</c>); empty: nothing.</summary>
+    public string Alias { get; init; } = "";
+
+    /// <summary>The interface that it is tied to, such as a veth's other end; 0: none, or in another network namespace.</summary>
+    public int PeerIfIndex { get; init; }
+
     /// <summary>ARPHRD_*: 1 is Ethernet.</summary>
     public ushort HardwareType { get; init; }
 

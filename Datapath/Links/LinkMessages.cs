@@ -12,18 +12,55 @@ internal static class LinkMessages
     private const int HeaderSize = 16, InfoSize = 16, AttributeSize = 4;
 
     /// <summary>A request about one interface (0: all, with a dump flag).</summary>
-    public static byte[] Request(ushort type, ushort flags, uint sequence, int ifIndex, uint linkFlags = 0, uint change = 0)
+    public static byte[] Request(
+        ushort type, ushort flags, uint sequence, int ifIndex, uint linkFlags = 0, uint change = 0, ReadOnlySpan<byte> attributes = default)
     {
-        byte[] message = new byte[HeaderSize + InfoSize];
+        byte[] message = new byte[HeaderSize + InfoSize + attributes.Length];
         MemoryMarshal.Write(message, new Rtnetlink.MessageHeader
         {
-            Length = HeaderSize + InfoSize,
+            Length = (uint)message.Length,
             Type = type,
             Flags = (ushort)(flags | Rtnetlink.FlagRequest),
             Sequence = sequence,
         });
         MemoryMarshal.Write(message.AsSpan(HeaderSize), new Rtnetlink.InterfaceInfo { Index = ifIndex, Flags = linkFlags, Change = change });
+        attributes.CopyTo(message.AsSpan(HeaderSize + InfoSize));
         return message;
+    }
+
+    /// <summary>An attribute.</summary>
+    public static byte[] Attribute(ushort type, ReadOnlySpan<byte> value)
+    {
+        byte[] attribute = new byte[Align((uint)(AttributeSize + value.Length))];
+        MemoryMarshal.Write(attribute, new Rtnetlink.Attribute { Length = (ushort)(AttributeSize + value.Length), Type = type });
+        value.CopyTo(attribute.AsSpan(AttributeSize));
+        return attribute;
+    }
+
+    /// <summary>An attribute of text.</summary>
+    public static byte[] Attribute(ushort type, string text) => Attribute(type, [.. Encoding.UTF8.GetBytes(text), 0]);
+
+    /// <summary>An attribute of a number.</summary>
+    public static byte[] Attribute(ushort type, uint value) => Attribute(type, MemoryMarshal.AsBytes(new ReadOnlySpan<uint>(in value)));
+
+    /// <summary>An attribute of a MAC address.</summary>
+    public static byte[] Mac(ushort type, ulong address)
+    {
+        Span<byte> bytes = stackalloc byte[8];
+        BinaryPrimitives.WriteUInt64BigEndian(bytes, address);
+        return Attribute(type, bytes[2..]);
+    }
+
+    /// <summary>What RTM_NEWLINK says of a new veth pair.</summary>
+    public static byte[] VethPair(string name, string peer, uint peerMtu)
+    {
+        byte[] other = [.. new byte[InfoSize], .. Attribute(Rtnetlink.IfName, peer), .. Attribute(Rtnetlink.Mtu, peerMtu)];
+        byte[] data = Attribute(Rtnetlink.InfoData | Rtnetlink.Nested, Attribute(Rtnetlink.VethPeer | Rtnetlink.Nested, other));
+        return
+        [
+            .. Attribute(Rtnetlink.IfName, name),
+            .. Attribute(Rtnetlink.LinkInfo | Rtnetlink.Nested, [.. Attribute(Rtnetlink.InfoKind, "veth"), .. data]),
+        ];
     }
 
     /// <summary>Cuts the next message off <paramref name="rest"/>.</summary>
@@ -53,8 +90,10 @@ internal static class LinkMessages
         Rtnetlink.InterfaceInfo info = MemoryMarshal.Read<Rtnetlink.InterfaceInfo>(body);
         if (info.Family != 0)
             return null;
-        string name = "", kind = "";
+        string name = "", kind = "", alias = "";
         ulong mac = 0;
+        int peer = 0;
+        bool elsewhere = false;
         byte operState = 0;
         uint mtu = 0;
         LinkCounters counters = default;
@@ -74,6 +113,15 @@ internal static class LinkMessages
                     break;
                 case Rtnetlink.Mtu when value.Length >= 4:
                     mtu = MemoryMarshal.Read<uint>(value);
+                    break;
+                case Rtnetlink.IfAlias:
+                    alias = Text(value);
+                    break;
+                case Rtnetlink.PeerLink when value.Length >= 4:
+                    peer = MemoryMarshal.Read<int>(value);
+                    break;
+                case Rtnetlink.PeerNamespace:
+                    elsewhere = true; // the index is one of that namespace
                     break;
                 case Rtnetlink.Stats64 when value.Length >= Unsafe.SizeOf<Rtnetlink.LinkStats64>():
                     counters = Counters(MemoryMarshal.Read<Rtnetlink.LinkStats64>(value));
@@ -98,6 +146,8 @@ internal static class LinkMessages
             OperState = operState,
             Mtu = mtu,
             Kind = kind,
+            Alias = alias,
+            PeerIfIndex = elsewhere ? 0 : peer,
             HardwareType = info.HardwareType,
         };
         return (link, counters);

@@ -44,6 +44,33 @@ public sealed class LinkTable : IDisposable
         Rtnetlink.SetLink, Rtnetlink.FlagAck, ifIndex, up ? Rtnetlink.IffUp : 0, Rtnetlink.IffUp,
         $"setting interface {ifIndex} {(up ? "up" : "down")}", _ => { });
 
+    /// <summary>Makes a veth pair; both ends are down.</summary>
+    /// <exception cref="DatapathException">The kernel refuses, or one of the names is taken (EEXIST).</exception>
+    public void AddVeth(string name, string peer, uint peerMtu) => Ask(
+        Rtnetlink.NewLink, Rtnetlink.FlagAck | Rtnetlink.FlagCreate | Rtnetlink.FlagExclusive, 0, 0, 0,
+        $"making the interfaces {name} and {peer}", _ => { }, LinkMessages.VethPair(name, peer, peerMtu));
+
+    /// <summary>Removes a virtual interface; a veth's other end goes with it.</summary>
+    /// <returns>False when it is not there.</returns>
+    /// <exception cref="DatapathException">The kernel refuses.</exception>
+    public bool Remove(int ifIndex)
+    {
+        int errno = Ask(Rtnetlink.DelLink, Rtnetlink.FlagAck, ifIndex, 0, 0, null, _ => { });
+        return errno is 0 or Errno.ENODEV ? errno == 0 : throw Errno.Failed($"removing interface {ifIndex}", errno);
+    }
+
+    /// <summary>Writes something on an interface.</summary>
+    /// <exception cref="DatapathException">The kernel refuses, or there is no such interface.</exception>
+    public void SetAlias(int ifIndex, string alias) => Set(ifIndex, "alias", LinkMessages.Attribute(Rtnetlink.IfAlias, alias));
+
+    /// <summary>Sets the MAC address (low 48 bits, first byte most significant).</summary>
+    /// <exception cref="DatapathException">The kernel refuses, or there is no such interface.</exception>
+    public void SetMac(int ifIndex, ulong address) => Set(ifIndex, "address", LinkMessages.Mac(Rtnetlink.Address, address));
+
+    /// <summary>Sets the largest payload of a frame in bytes.</summary>
+    /// <exception cref="DatapathException">The kernel refuses, or there is no such interface.</exception>
+    public void SetMtu(int ifIndex, uint mtu) => Set(ifIndex, "MTU", LinkMessages.Attribute(Rtnetlink.Mtu, mtu));
+
     /// <summary>Speed and abilities of an interface; null when its driver does not tell, or it has gone.</summary>
     public unsafe EthernetSettings? ReadSettings(string name)
     {
@@ -64,15 +91,19 @@ public sealed class LinkTable : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _socket.Dispose();
 
+    private void Set(int ifIndex, string what, byte[] attribute) => Ask(
+        Rtnetlink.SetLink, Rtnetlink.FlagAck, ifIndex, 0, 0, $"setting the {what} of interface {ifIndex}", _ => { }, attribute);
+
     /// <summary>Sends a request and takes what comes back. Without an <paramref name="operation"/> to name, errors are returned.</summary>
     /// <returns>The errno of the answer.</returns>
     private int Ask(
-        ushort type, ushort flags, int ifIndex, uint linkFlags, uint change, string? operation, Action<(Link Link, LinkCounters Counters)> take)
+        ushort type, ushort flags, int ifIndex, uint linkFlags, uint change, string? operation, Action<(Link Link, LinkCounters Counters)> take,
+        byte[]? attributes = null)
     {
         lock (_lock)
         {
             uint sequence = ++_sequence;
-            byte[] request = LinkMessages.Request(type, flags, sequence, ifIndex, linkFlags, change);
+            byte[] request = LinkMessages.Request(type, flags, sequence, ifIndex, linkFlags, change, attributes);
             if (LibC.Send(_socket.Fd, request, (nuint)request.Length, 0) < 0)
                 throw Errno.Failed(operation ?? "asking rtnetlink", Marshal.GetLastPInvokeError());
 

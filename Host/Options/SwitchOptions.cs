@@ -35,6 +35,9 @@ internal sealed record SwitchOptions
     /// <summary>Ports, in order of number.</summary>
     public required IReadOnlyList<PortOption> Ports { get; init; }
 
+    /// <summary>Whether the bridge has a network device of its own as its LOCAL port, where the datapath can have one.</summary>
+    public bool LocalPort { get; init; }
+
     /// <summary>Controllers to connect to.</summary>
     public required IReadOnlyList<Target> Controllers { get; init; }
 
@@ -73,11 +76,14 @@ internal sealed record SwitchOptions
     public static SwitchOptions From(RunSettings settings)
     {
         TlsFiles? tls = LoadTls(settings);
+        string bridge = BridgeName(settings);
+        IReadOnlyList<PortOption> ports = PortList(settings.Many("port"));
         return new SwitchOptions
         {
-            Bridge = BridgeName(settings),
+            Bridge = bridge,
             DatapathId = Dpid(settings),
-            Ports = PortList(settings.Many("port")),
+            Ports = ports,
+            LocalPort = LocalPortWanted(settings, bridge, ports),
             Controllers = Targets(settings.Many("controller"), passive: false, tls),
             Listens = Targets(settings.Many("listen"), passive: true, tls),
             FailMode = Choice(settings, "fail-mode", FailMode.Standalone, ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)),
@@ -166,6 +172,14 @@ internal sealed record SwitchOptions
         return [.. taken.Select(entry => new PortOption(entry.Value, entry.Key))];
 
         static string Text(uint number) => number == OfPorts.Local ? "LOCAL" : number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    private static bool LocalPortWanted(RunSettings settings, string bridge, IReadOnlyList<PortOption> ports)
+    {
+        bool wanted = Choice(settings, "local-port", true, ("auto", true), ("none", false)) && !ports.Any(port => port.Number == OfPorts.Local);
+        if (wanted && ports.Any(port => port.Interface == bridge))
+            throw new UsageException($"--port: {bridge} is the name of the bridge's own device: say {bridge}=LOCAL, name the bridge otherwise, or use --local-port none");
+        return wanted;
     }
 
     private static List<Target> Targets(IReadOnlyList<(string Value, string Origin)> given, bool passive, TlsFiles? tls)

@@ -24,17 +24,9 @@ public sealed partial class PortTests
             Assert.That(ports, Does.Contain($" 1(h2): addr:{mac2}\n     config:     0\n     state:      LIVE\n     current:    10GB-FD COPPER\n     speed: 10000 Mbps now"));
             Assert.That(ports, Does.Contain($" 2(h1): addr:{mac1}\n"));
             Assert.That(show, Does.Contain("dpid:0000" + mac2.Replace(":", "", StringComparison.Ordinal)), "by default the lowest port's address");
-            Assert.That(daemon.Appctl("dpif/show"), Does.Match("^bpf@br0: hit:[0-9]+ missed:[0-9]+\n  br0:\n    h1 2/2: .system.\n    h2 1/1: .system.\n$"));
+            Assert.That(daemon.Appctl("dpif/show"), Does.Match("^bpf@br0: hit:[0-9]+ missed:[0-9]+\n  br0:\n    br0 65534/65534: .system.\n    h1 2/2: .system.\n    h2 1/1: .system.\n$"));
             Assert.That(daemon.Warnings, Is.Empty);
         });
-    }
-
-    [Test]
-    public void Local_port_has_its_number_on_the_wire()
-    {
-        using var net = new Netns("h1");
-        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1=LOCAL");
-        Assert.That(daemon.Ofctl("dump-ports-desc"), Does.Contain(" LOCAL(h1): addr:"));
     }
 
     [Test]
@@ -156,7 +148,7 @@ public sealed partial class PortTests
     {
         using var net = new Netns("h1", "h2");
         string before = Seen(net);
-        using (var living = SwitchProcess.Start(net.Switch, "--port", "h2"))
+        using (var living = SwitchProcess.Start(net.Switch, "--port", "h2", "--local-port", "none"))
         using (var killed = SwitchProcess.Start(net.Switch, "--port", "h1"))
         {
             killed.Signal("KILL");
@@ -167,6 +159,7 @@ public sealed partial class PortTests
             {
                 Assert.That(lines, Is.EquivalentTo(new[]
                 {
+                    "removed the device br0 of a bridge",
                     "removed the datapath program from h1",
                     $"removed {killed.RunDirectory}/br0.mgmt",
                     $"removed {killed.RunDirectory}/ovs-vswitchd.pid",
@@ -190,7 +183,7 @@ public sealed partial class PortTests
         string directory = Directory.CreateTempSubdirectory("ovsbridge-run-").FullName;
         try
         {
-            CommandResult result = net.TryInSwitch(SwitchProcess.Program, "run", "--rundir", directory, "--port", "h1", "--port", "h2");
+            CommandResult result = net.TryInSwitch(SwitchProcess.Program, "run", "--rundir", directory, "--local-port", "none", "--port", "h1", "--port", "h2");
             Assert.Multiple(() =>
             {
                 Assert.That(result.ExitCode, Is.EqualTo(2));
