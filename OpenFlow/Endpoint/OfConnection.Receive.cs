@@ -11,8 +11,6 @@ namespace OvsBridge.OpenFlow.Endpoint;
 /// <summary>Read loop, inbox, and the thread that handles messages.</summary>
 public sealed partial class OfConnection
 {
-    private const int ErrorHeaderSize = 12; // struct ofp_error_msg without data
-
     /// <summary>Half of the longest message at a time; the stream stays ours, closing goes on after the last read.</summary>
     private static readonly StreamPipeReaderOptions _pipeOptions = new(bufferSize: 32 * 1024, minimumReadSize: 4 * 1024, leaveOpen: true);
 
@@ -259,8 +257,7 @@ public sealed partial class OfConnection
     {
         if (header.Type == (byte)OfType.Error)
             return; // an error about an error could go on for ever
-        ReadOnlySpan<byte> data = raw[..Math.Min(raw.Length, OfCodec.MaxMessageSize - ErrorHeaderSize)];
-        Send(new ErrorMessage(error.Type, error.Code, data.ToArray()) { Xid = header.Xid });
+        Send(ErrorMessage.For(error, raw));
     }
 
     private void WakeWorker()

@@ -6,6 +6,9 @@ namespace OvsBridge.OpenFlow.Errors;
 /// <param name="Name">The constant's name without OFP.</param>
 public sealed partial record OfError(ushort Type, ushort Code, string Name)
 {
+    /// <summary>Whose error it is when <see cref="Type"/> is 0xffff (OFPET_EXPERIMENTER; Code is then exp_type), else 0.</summary>
+    public uint Experimenter { get; init; }
+
     /// <inheritdoc/>
     public override string ToString() => Name;
 }

@@ -1,6 +1,6 @@
 namespace OvsBridge.OpenFlow.Errors;
 
-/// <summary>The table of errors (OpenFlow 1.3.5, 7.4.1), named type then code.</summary>
+/// <summary>The table of errors (OpenFlow 1.3.5, 7.4.1; bundles: ONF EXT-230), named type then code.</summary>
 public sealed partial record OfError
 {
     private static readonly Dictionary<(ushort, ushort), OfError> _rows = [];
@@ -131,13 +131,41 @@ public sealed partial record OfError
     public static readonly OfError TableFeaturesFailedBadLen = Row(13, 3, "TFFC_BAD_LEN");
     public static readonly OfError TableFeaturesFailedBadArgument = Row(13, 4, "TFFC_BAD_ARGUMENT");
     public static readonly OfError TableFeaturesFailedEperm = Row(13, 5, "TFFC_EPERM");
+
+    // ONF EXT-230: OFPET_BUNDLE_FAILED of OpenFlow 1.4 as experimenter errors
+    public static readonly OfError BundleFailedUnknown = OnfRow(2300, "BFC_UNKNOWN");
+    public static readonly OfError BundleFailedEperm = OnfRow(2301, "BFC_EPERM");
+    public static readonly OfError BundleFailedBadId = OnfRow(2302, "BFC_BAD_ID");
+    public static readonly OfError BundleFailedBundleExist = OnfRow(2303, "BFC_BUNDLE_EXIST");
+    public static readonly OfError BundleFailedBundleClosed = OnfRow(2304, "BFC_BUNDLE_CLOSED");
+    public static readonly OfError BundleFailedOutOfBundles = OnfRow(2305, "BFC_OUT_OF_BUNDLES");
+    public static readonly OfError BundleFailedBadType = OnfRow(2306, "BFC_BAD_TYPE");
+    public static readonly OfError BundleFailedBadFlags = OnfRow(2307, "BFC_BAD_FLAGS");
+    public static readonly OfError BundleFailedMsgBadLen = OnfRow(2308, "BFC_MSG_BAD_LEN");
+    public static readonly OfError BundleFailedMsgBadXid = OnfRow(2309, "BFC_MSG_BAD_XID");
+    public static readonly OfError BundleFailedMsgUnsup = OnfRow(2310, "BFC_MSG_UNSUP");
+    public static readonly OfError BundleFailedMsgConflict = OnfRow(2311, "BFC_MSG_CONFLICT");
+    public static readonly OfError BundleFailedMsgTooMany = OnfRow(2312, "BFC_MSG_TOO_MANY");
+    public static readonly OfError BundleFailedMsgFailed = OnfRow(2313, "BFC_MSG_FAILED");
+    public static readonly OfError BundleFailedTimeout = OnfRow(2314, "BFC_TIMEOUT");
+    public static readonly OfError BundleFailedBundleInProgress = OnfRow(2315, "BFC_BUNDLE_IN_PROGRESS");
 #pragma warning restore CS1591
 
     /// <summary>All rows.</summary>
     public static IReadOnlyCollection<OfError> All => _rows.Values;
 
-    /// <summary>The row with this type and code, or null.</summary>
-    public static OfError? Find(ushort type, ushort code) => _rows.GetValueOrDefault((type, code));
+    /// <summary>The row with this type, code (an experimenter's: exp_type) and experimenter, or null.</summary>
+    public static OfError? Find(ushort type, ushort code, uint experimenter = 0) =>
+        _rows.GetValueOrDefault((type, code)) is { } row && row.Experimenter == experimenter ? row : null;
+
+    private const ushort ExperimenterType = 0xffff; // OFPET_EXPERIMENTER
+
+    private static OfError OnfRow(ushort code, string name)
+    {
+        OfError row = new(ExperimenterType, code, name) { Experimenter = Messages.ExperimenterMessage.Onf };
+        _rows.Add((ExperimenterType, code), row);
+        return row;
+    }
 
     private static OfError Row(ushort type, ushort code, string name)
     {

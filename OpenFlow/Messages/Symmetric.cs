@@ -68,8 +68,12 @@ public sealed record ErrorMessage(ushort ErrorType, ushort Code, ReadOnlyMemory<
     public static ErrorMessage For(OfError error, ReadOnlySpan<byte> request)
     {
         uint xid = request.Length >= MessageHeader.Size ? MessageHeader.Read(request).Xid : 0;
-        int most = OfCodec.MaxMessageSize - MessageHeader.Size - 4;
-        return new ErrorMessage(error.Type, error.Code, request[..int.Min(request.Length, most)].ToArray()) { Xid = xid };
+        int most = OfCodec.MaxMessageSize - MessageHeader.Size - (error.Experimenter == 0 ? 4 : 8);
+        return new ErrorMessage(error.Type, error.Code, request[..int.Min(request.Length, most)].ToArray())
+        {
+            Xid = xid,
+            Experimenter = error.Experimenter,
+        };
     }
 
     /// <summary>The answer to a HELLO that leaves no common version; <paramref name="reason"/> is for people.</summary>
@@ -136,14 +140,27 @@ public sealed record EchoReply(ReadOnlyMemory<byte> Data) : OfMessage
 /// <param name="Body">What follows.</param>
 public sealed record ExperimenterMessage(uint Experimenter, uint ExperimenterType, ReadOnlyMemory<byte> Body) : OfMessage
 {
+    /// <summary>Experimenter number of the ONF, whose extensions of OpenFlow 1.3 came into later versions.</summary>
+    public const uint Onf = 0x4f4e4600;
+
     /// <inheritdoc/>
     public override OfType Type => OfType.Experimenter;
 
     internal override int SizeHint => 32 + Body.Length;
 
     // struct ofp_experimenter_header: experimenter, exp_type, then what the experimenter wants
-    internal static ExperimenterMessage Read(ref WireReader reader, MessageHeader header) =>
-        new(reader.U32(), reader.U32(), reader.Rest().ToArray()) { Xid = header.Xid };
+    // Those that we know have records of their own.
+    internal static OfMessage Read(ref WireReader reader, MessageHeader header)
+    {
+        uint experimenter = reader.U32();
+        uint type = reader.U32();
+        return (experimenter, type) switch
+        {
+            (Onf, BundleControl.ExperimenterType) => BundleControl.Read(ref reader, header.Xid),
+            (Onf, BundleAdd.ExperimenterType) => BundleAdd.Read(ref reader, header.Xid),
+            _ => new ExperimenterMessage(experimenter, type, reader.Rest().ToArray()) { Xid = header.Xid },
+        };
+    }
 
     internal override void WriteBody(ref WireWriter writer)
     {

@@ -20,10 +20,11 @@ internal sealed class Controller
     private volatile AsyncConfig _async;
     private volatile ushort _missSendLength;
 
-    public Controller(IOfConnection connection, int maxMultipartBytes)
+    public Controller(IOfConnection connection, OfSwitchOptions options, TimeProvider time)
     {
         Connection = connection;
-        Multiparts = new MultipartAssembler(maxMultipartBytes);
+        Multiparts = new MultipartAssembler(options.MaxMultipartBytes);
+        Bundles = new Bundles(options, time, error => connection.Send(error));
         _missSendLength = IsService ? (ushort)0 : DefaultMissSendLength;
 
         // 6.3.4 and 7.3.10: a slave gets port status only; packets with invalid TTL go to whom asks for them.
@@ -47,6 +48,9 @@ internal sealed class Controller
 
     /// <summary>Unfinished multipart requests.</summary>
     public MultipartAssembler Multiparts { get; }
+
+    /// <summary>Bundles that are not committed yet.</summary>
+    public Bundles Bundles { get; }
 
     /// <summary>Role in force.</summary>
     public ControllerRole Role { get => _role; set => _role = value; }

@@ -8,7 +8,7 @@ namespace OvsBridge.Translator.Switch;
 
 /// <summary>The connections: who may change the switch, and who gets which asynchronous message.</summary>
 /// <remarks>Any thread delivers; connections and roles change under the switch's lock.</remarks>
-internal sealed class Controllers(OfSwitchOptions options)
+internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
 {
     /// <summary>Longest OpenFlow message, less the fixed part of a packet_in and the largest match that we put in.</summary>
     private const int MaxPacketInData = ushort.MaxValue - 256;
@@ -29,7 +29,7 @@ internal sealed class Controllers(OfSwitchOptions options)
     /// <summary>A connection came.</summary>
     public void Add(IOfConnection connection)
     {
-        Controller controller = new(connection, options.MaxMultipartBytes);
+        Controller controller = new(connection, options, time);
         if (!_byConnection.TryAdd(connection, controller))
             throw new ArgumentException($"{connection.Name} is connected already", nameof(connection));
         _all = [.. _all, controller];
@@ -38,8 +38,10 @@ internal sealed class Controllers(OfSwitchOptions options)
     /// <summary>A connection went.</summary>
     public void Remove(IOfConnection connection)
     {
-        if (_byConnection.TryRemove(connection, out Controller? controller))
-            _all = [.. _all.Where(other => other != controller)];
+        if (!_byConnection.TryRemove(connection, out Controller? controller))
+            return;
+        _all = [.. _all.Where(other => other != controller)];
+        controller.Bundles.Dispose();
     }
 
     /// <summary>The connection's state, or null when it has gone.</summary>

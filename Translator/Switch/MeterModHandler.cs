@@ -46,8 +46,13 @@ internal sealed class MeterModHandler(IMeterControl? control, TimeProvider time)
         CheckBandCount(mod);
 
         uint slot = edit.NextMeterSlot % slots;
-        while (edit.MeterSlots.Contains(slot))
+        for (uint tried = 0; !edit.IsFreeSlot(slot); tried++)
+        {
+            if (tried == slots)
+                throw new OfErrorException(OfError.MeterModFailedOutOfMeters, "slots that the bundle frees are free when it is committed");
             slot = (slot + 1) % slots;
+        }
+
         edit.NextMeterSlot = slot + 1;
         edit.Put(new Meter(mod.MeterId, mod.Flags, mod.Bands, slot, time.NowNs()));
     }

@@ -66,44 +66,76 @@ public sealed partial class OfSwitch
         lock (_gate)
         {
             RequireWriter(peer, "port_mod");
-            if (!State.Snapshot.Ports.TryGetValue(mod.PortNo, out SwitchPort? old))
-                throw new OfErrorException(OfError.PortModFailedBadPort, $"there is no port 0x{mod.PortNo:x}");
-            if (mod.HwAddr != old.Description.HwAddr)
-                throw new OfErrorException(OfError.PortModFailedBadHwAddr, $"port {mod.PortNo} has another address");
-            if (((mod.Config | mod.Mask) & ~(OwnConfig | PortConfig.PortDown)) != 0)
-                throw new OfErrorException(OfError.PortModFailedBadConfig, $"config 0x{(uint)mod.Config:x}, mask 0x{(uint)mod.Mask:x}");
-            if (mod.Advertise != 0 && mod.Advertise != old.Description.Advertised)
-                throw new OfErrorException(OfError.PortModFailedBadAdvertise, $"advertise 0x{(uint)mod.Advertise:x}: the link's features are not ours to set");
-
-            SwitchPort port = WithConfig(old, (old.Description.Config & ~mod.Mask) | (mod.Config & mod.Mask));
-            if (port == old)
+            PipelineEdit edit = new(State);
+            PortChange change = EditPort(mod, edit);
+            if (change.New == change.Old)
                 return;
-            bool wasDown = old.Description.Config.HasFlag(PortConfig.PortDown), isDown = port.Description.Config.HasFlag(PortConfig.PortDown);
-            try
-            {
-                if (FlagsOf(port) != FlagsOf(old))
-                    _portControl.SetFlags(port, FlagsOf(port));
-                if (wasDown != isDown)
-                    _portControl.SetUp(port, !isDown);
-            }
-            catch (DatapathException e)
-            {
-                _portControl.SetFlags(old, FlagsOf(old));
-                throw new OfErrorException(OfError.PortModFailedEperm, e.Message);
-            }
+            SetPort(change.Old, change.New);
+            Commit(edit);
 
             // As Open vSwitch before OpenFlow 1.5: the others are told, the one who did it knows.
-            Publish(port, PortReason.Modify, peer);
+            _controllers.Deliver(new PortStatus(PortReason.Modify, change.New.Description), peer);
         }
     }
 
-    private void Publish(SwitchPort port, PortReason? reason, Controller? cause = null)
+    /// <summary>What OFPT_PORT_MOD makes of a port, on <paramref name="edit"/>; the kernel is yet to be asked.</summary>
+    /// <exception cref="OfErrorException">PORT_MOD_FAILED.</exception>
+    private static PortChange EditPort(PortMod mod, PipelineEdit edit)
+    {
+        if (!edit.Snapshot.Ports.TryGetValue(mod.PortNo, out SwitchPort? old))
+            throw new OfErrorException(OfError.PortModFailedBadPort, $"there is no port 0x{mod.PortNo:x}");
+        if (mod.HwAddr != old.Description.HwAddr)
+            throw new OfErrorException(OfError.PortModFailedBadHwAddr, $"port {mod.PortNo} has another address");
+        if (((mod.Config | mod.Mask) & ~(OwnConfig | PortConfig.PortDown)) != 0)
+            throw new OfErrorException(OfError.PortModFailedBadConfig, $"config 0x{(uint)mod.Config:x}, mask 0x{(uint)mod.Mask:x}");
+        if (mod.Advertise != 0 && mod.Advertise != old.Description.Advertised)
+            throw new OfErrorException(OfError.PortModFailedBadAdvertise, $"advertise 0x{(uint)mod.Advertise:x}: the link's features are not ours to set");
+
+        SwitchPort port = WithConfig(old, (old.Description.Config & ~mod.Mask) | (mod.Config & mod.Mask));
+        if (port != old)
+            edit.Snapshot = edit.Snapshot with { Ports = edit.Snapshot.Ports.SetItem(mod.PortNo, port) };
+        return new PortChange(old, port);
+    }
+
+    /// <summary>Tells datapath and kernel what changed of a port.</summary>
+    /// <exception cref="OfErrorException">PORT_MOD_FAILED/EPERM: the kernel refuses; what it had taken is undone.</exception>
+    private void SetPort(SwitchPort old, SwitchPort port)
+    {
+        bool wasDown = old.Description.Config.HasFlag(PortConfig.PortDown), isDown = port.Description.Config.HasFlag(PortConfig.PortDown);
+        try
+        {
+            if (FlagsOf(port) != FlagsOf(old))
+                _portControl.SetFlags(port, FlagsOf(port));
+            if (wasDown != isDown)
+                _portControl.SetUp(port, !isDown);
+        }
+        catch (DatapathException e)
+        {
+            _portControl.SetFlags(old, FlagsOf(old));
+            throw new OfErrorException(OfError.PortModFailedEperm, e.Message);
+        }
+    }
+
+    /// <summary>Takes back what <see cref="SetPort"/> did, since another message of the bundle failed.</summary>
+    private void RestorePort(SwitchPort port, SwitchPort old)
+    {
+        try
+        {
+            SetPort(port, old);
+        }
+        catch (OfErrorException)
+        {
+            // The interface is probably gone; the port's next event tells what it is.
+        }
+    }
+
+    private void Publish(SwitchPort port, PortReason? reason)
     {
         PipelineEdit edit = new(State);
         edit.Snapshot = edit.Snapshot with { Ports = edit.Snapshot.Ports.SetItem(port.Description.PortNo, port) };
         Commit(edit);
         if (reason is { } why)
-            _controllers.Deliver(new PortStatus(why, port.Description), cause);
+            _controllers.Deliver(new PortStatus(why, port.Description));
     }
 
     private static SwitchPort WithConfig(SwitchPort port, PortConfig config)
@@ -124,4 +156,7 @@ public sealed partial class OfSwitch
             flags |= DpPortFlags.NoFwd;
         return flags;
     }
+
+    /// <summary>A port before and behind a port_mod.</summary>
+    private readonly record struct PortChange(SwitchPort Old, SwitchPort New);
 }

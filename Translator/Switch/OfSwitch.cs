@@ -73,7 +73,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         _failMode = options.FailMode;
         _controllersConfigured = options.ControllersConfigured;
 
-        _controllers = new Controllers(options);
+        _controllers = new Controllers(options, time);
         _flowMods = new FlowModHandler(time, forwarding.PushStats);
         _groupMods = new GroupModHandler(options, time);
         _meterMods = new MeterModHandler(meters, time);
@@ -194,6 +194,12 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             case EchoRequest echo:
                 Reply(connection, message, new EchoReply(echo.Data));
                 break;
+            case BundleControl control:
+                OnBundle(peer, control, raw);
+                break;
+            case BundleAdd add:
+                OnBundleAdd(peer, add, raw);
+                break;
             case ExperimenterMessage other:
                 throw new OfErrorException(OfError.BadRequestBadExperimenter, $"experimenter 0x{other.Experimenter:x8}");
             default:
@@ -313,19 +319,25 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             snapshot = State.Snapshot;
         }
 
+        Check(packet, snapshot);
+        if (packet.Actions.Count > 0) // none: 7.3.7 drops the packet
+            _forwarding.PacketOut(PacketInPort(packet), packet.Actions, packet.Data);
+    }
+
+    private static void Check(PacketOut packet, PipelineSnapshot snapshot)
+    {
         if (packet.BufferId != FlowMod.NoBuffer)
             throw new OfErrorException(OfError.BadRequestBufferUnknown, $"buffer 0x{packet.BufferId:x}: this switch keeps no packets");
-        uint inPort = packet.InPort;
-        if (inPort == OfPorts.Any)
-            inPort = OfPorts.Controller; // as Open vSwitch: some controllers mean "none"
+        uint inPort = PacketInPort(packet);
         if (inPort is not (OfPorts.Controller or OfPorts.Local) && !snapshot.Ports.ContainsKey(inPort))
             throw new OfErrorException(OfError.BadRequestBadPort, $"in_port 0x{inPort:x} does not exist");
         ActionChecks.PacketOut(packet.Actions, snapshot);
         if (packet.Data.Length < 14)
             throw new OfErrorException(OfError.BadRequestBadPacket, $"a frame of {packet.Data.Length} bytes has no Ethernet header");
-        if (packet.Actions.Count > 0) // none: 7.3.7 drops the packet
-            _forwarding.PacketOut(inPort, packet.Actions, packet.Data);
     }
+
+    /// <summary>As Open vSwitch: some controllers say ANY and mean "none".</summary>
+    private static uint PacketInPort(PacketOut packet) => packet.InPort == OfPorts.Any ? OfPorts.Controller : packet.InPort;
 
     private StandaloneMode WantedStandalone() => _failMode switch
     {
@@ -345,19 +357,28 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     }
 
     /// <summary>Publishes what was edited; the one place where the pipeline changes. Under the lock.</summary>
-    private void Commit(PipelineEdit edit)
+    /// <param name="edit">The change.</param>
+    /// <param name="refused">Makes the error for a meter that the datapath does not take; null: the request's own.</param>
+    /// <exception cref="OfErrorException">The datapath does not take a meter: nothing was published.</exception>
+    private void Commit(PipelineEdit edit, Func<Meter, OfErrorException, OfErrorException>? refused = null)
     {
         PipelineState next = edit.ToState();
         if (ReferenceEquals(next, edit.Before))
             return;
-        try
+        Meter[] meters = [.. edit.MetersSet];
+        for (int i = 0; i < meters.Length; i++)
         {
-            foreach (Meter meter in edit.MetersSet)
-                _meters!.Set(meter);
-        }
-        catch (DatapathException e)
-        {
-            throw new OfErrorException(OfError.MeterModFailedUnknown, e.Message);
+            try
+            {
+                _meters!.Set(meters[i]);
+            }
+            catch (DatapathException e)
+            {
+                foreach (Meter meter in meters.AsSpan(0, i))
+                    RestoreMeter(meter, edit.Before.Snapshot);
+                OfErrorException error = new(OfError.MeterModFailedUnknown, e.Message);
+                throw refused is null ? error : refused(meters[i], error);
+            }
         }
 
         Volatile.Write(ref _state, next);
@@ -371,6 +392,22 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         _expiry.CompactIfNeeded(next.Snapshot);
         if (edit.Removed.Count > 0)
             _removals.Add(edit.Removed, _time.NowNs());
+    }
+
+    /// <summary>Takes back that a meter was set, since another of the bundle could not be.</summary>
+    private void RestoreMeter(Meter meter, PipelineSnapshot before)
+    {
+        try
+        {
+            if (before.Meters.TryGetValue(meter.MeterId, out Meter? old) && old.Slot == meter.Slot)
+                _meters!.Set(old);
+            else
+                _meters!.Remove(meter);
+        }
+        catch (DatapathException)
+        {
+            // The slot is not what it was; the meter's next change sets it again.
+        }
     }
 
     /// <summary>A round of <see cref="Expiry"/>, on a timer's thread.</summary>

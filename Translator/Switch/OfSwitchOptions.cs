@@ -42,5 +42,14 @@ public sealed record OfSwitchOptions
     /// <summary>Most bytes that unfinished multipart requests (OFPMPF_REQ_MORE) of a connection may occupy.</summary>
     public int MaxMultipartBytes { get; init; } = 4 << 20;
 
+    /// <summary>Most bundles of a connection that are not committed.</summary>
+    public int MaxBundles { get; init; } = 64;
+
+    /// <summary>Most bytes that the messages in them may occupy: about a million flows.</summary>
+    public long MaxBundleBytes { get; init; } = 256 << 20;
+
+    /// <summary>How long a bundle is kept that nobody goes on with; Open vSwitch's default.</summary>
+    public TimeSpan BundleIdleTimeout { get; init; } = TimeSpan.FromSeconds(10);
+
     private static string OwnVersion() => typeof(OfSwitchOptions).Assembly.GetName().Version?.ToString(3) ?? "unknown";
 }

@@ -12,10 +12,10 @@ namespace OvsBridge.Translator.Switch;
 internal readonly record struct RemovedRule(Rule Rule, FlowRemovedReason? Reason);
 
 /// <summary>
-/// The changes of one request (later: of a bundle) on their way: handlers read and write here, then the switch commits the
+/// The changes of one request, or of a bundle of them, on their way: handlers read and write here, then the switch commits the
 /// whole as a new <see cref="PipelineState"/>, or drops it when a handler threw. Nobody else sees it meanwhile.
 /// </summary>
-/// <remarks>Used by one thread, under the switch's lock.</remarks>
+/// <remarks>Used by one thread: under the switch's lock, or beside it, as long as it is not published from there.</remarks>
 internal sealed class PipelineEdit
 {
     private FlowTable[]? _tables;
@@ -23,8 +23,7 @@ internal sealed class PipelineEdit
     private ImmutableDictionary<uint, ImmutableHashSet<Rule>> _byMeter;
     private List<RemovedRule>? _removed;
     private List<Rule>? _timed;
-    private List<Meter>? _metersSet;
-    private List<Meter>? _metersGone;
+    private HashSet<uint>? _metersChanged; // their numbers
 
     public PipelineEdit(PipelineState before)
     {
@@ -59,10 +58,18 @@ internal sealed class PipelineEdit
     public IReadOnlyList<Rule> Timed => _timed ?? (IReadOnlyList<Rule>)[];
 
     /// <summary>Meters that are new or changed.</summary>
-    public IReadOnlyList<Meter> MetersSet => _metersSet ?? (IReadOnlyList<Meter>)[];
+    public IEnumerable<Meter> MetersSet => _metersChanged is null
+        ? []
+        : _metersChanged.Select(id => Snapshot.Meters.GetValueOrDefault(id)).OfType<Meter>();
 
-    /// <summary>Meters that are gone.</summary>
-    public IReadOnlyList<Meter> MetersGone => _metersGone ?? (IReadOnlyList<Meter>)[];
+    /// <summary>Meters that are gone, those whose number has a new one in another slot included.</summary>
+    public IEnumerable<Meter> MetersGone => _metersChanged is null
+        ? []
+        : _metersChanged.Select(id => Before.Snapshot.Meters.GetValueOrDefault(id)).OfType<Meter>()
+            .Where(old => Snapshot.Meters.GetValueOrDefault(old.MeterId)?.Slot != old.Slot);
+
+    /// <summary>Whether a slot can be given to a new meter: one whose meter this edit removes still meters packets until it is published.</summary>
+    public bool IsFreeSlot(uint slot) => !MeterSlots.Contains(slot) && !Before.MeterSlots.Contains(slot);
 
     /// <summary>A table so far.</summary>
     public FlowTable Table(byte tableId) => _tables is null ? Before.Snapshot.Tables[tableId] : _tables[tableId];
@@ -119,7 +126,7 @@ internal sealed class PipelineEdit
     {
         Snapshot = Snapshot with { Meters = Snapshot.Meters.SetItem(meter.MeterId, meter) };
         MeterSlots = MeterSlots.Add(meter.Slot);
-        (_metersSet ??= []).Add(meter);
+        (_metersChanged ??= []).Add(meter.MeterId);
     }
 
     /// <summary>Takes a meter out.</summary>
@@ -127,7 +134,7 @@ internal sealed class PipelineEdit
     {
         Snapshot = Snapshot with { Meters = Snapshot.Meters.Remove(meter.MeterId) };
         MeterSlots = MeterSlots.Remove(meter.Slot);
-        (_metersGone ??= []).Add(meter);
+        (_metersChanged ??= []).Add(meter.MeterId);
     }
 
     /// <summary>The new state, or the old one when nothing changed.</summary>

@@ -94,6 +94,96 @@ public sealed class ControlPlaneTests
         });
     }
 
+    [TestCase("table=1,in_port=1,actions=output:7")]
+    [TestCase("priority=9,tcp,nw_dst=10.0.0.0/8,actions=dec_ttl,output:7")]
+    public void Bundle_adds_a_flow(string flow)
+    {
+        _daemon.Ofctl("add-flow", "--bundle", flow);
+        Assert.That(_daemon.Ofctl("dump-flows"), Does.Contain(flow[flow.IndexOf("actions=", StringComparison.Ordinal)..]));
+    }
+
+    [Test]
+    public void Bundles_of_flows_and_groups_do_what_the_commands_do_without()
+    {
+        string flows = WriteFile("flows", "table=1,in_port=1,actions=output:7", "table=1,in_port=7,actions=output:1", "priority=1,actions=goto_table:1");
+        string groups = WriteFile("groups", "group_id=1,type=all,bucket=actions=output:1", "group_id=2,type=indirect,bucket=actions=group:1");
+        try
+        {
+            _daemon.Ofctl("add-flows", "--bundle", flows);
+            Assert.That(FlowLines(), Has.Length.EqualTo(3));
+            _daemon.Ofctl("mod-flows", "--bundle", "table=1,actions=drop");
+            Assert.That(FlowLines().Count(line => line.EndsWith("actions=drop", StringComparison.Ordinal)), Is.EqualTo(2));
+            _daemon.Ofctl("replace-flows", "--bundle", WriteFile("others", "table=1,in_port=1,actions=output:7", "table=2,actions=drop"));
+            Assert.That(FlowLines(), Has.Length.EqualTo(2).And.Some.EndsWith("in_port=1 actions=output:7"));
+            _daemon.Ofctl("del-flows", "--bundle", "table=1");
+            Assert.That(FlowLines(), Has.Length.EqualTo(1));
+            _daemon.Ofctl("add-groups", "--bundle", groups);
+            _daemon.Ofctl("mod-group", "--bundle", "group_id=1,type=select,bucket=actions=output:7");
+            Assert.That(_daemon.Ofctl("dump-groups"), Does.Contain("group_id=1,type=select").And.Contain("group_id=2,type=indirect"));
+        }
+        finally
+        {
+            _daemon.Ofctl("del-groups", "--bundle");
+        }
+
+        Assert.That(_daemon.Ofctl("dump-groups"), Does.Not.Contain("group_id"));
+    }
+
+    [Test]
+    public void Bundle_file_mixes_flows_groups_and_packets()
+    {
+        string file = WriteFile(
+            "bundle",
+            "group group_id=3,type=all,bucket=actions=output:7",
+            "flow add table=1,in_port=1,actions=group:3",
+            "flow modify table=1,actions=output:1,group:3",
+            "packet-out in_port=1,packet=ffffffffffff0200000000010806,actions=group:3");
+        _daemon.Ofctl("bundle", file);
+        Assert.Multiple(() =>
+        {
+            Assert.That(FlowLines(), Has.Length.EqualTo(1).And.Some.EndsWith("in_port=1 actions=output:1,group:3"));
+            Assert.That(_daemon.Ofctl("dump-groups"), Does.Contain("group_id=3,type=all"));
+        });
+        _daemon.Ofctl("bundle", WriteFile("undo", "flow delete", "group delete"));
+        Assert.That(FlowLines(), Is.Empty);
+    }
+
+    [TestCase("table=1,in_port=1,actions=output:7", "table=1,in_port=7,actions=group:77", "BAC_BAD_OUT_GROUP", "in_port=7 actions=group:77")]
+    [TestCase("priority=5,ip,actions=drop", "check_overlap,priority=5,tcp,actions=drop", "FMFC_OVERLAP", "tcp check_overlap actions=drop")]
+    public void A_line_of_a_bundle_that_fails_undoes_the_others_and_is_shown(string good, string bad, string error, string shown)
+    {
+        _daemon.Ofctl("add-flow", "table=3,actions=output:1");
+        string before = _daemon.Ofctl("dump-flows", "--no-stats");
+        CommandResult result = _daemon.TryOfctl("bundle", WriteFile("bad", "flow delete", $"flow {good}", $"flow {bad}", "flow table=9,actions=drop"));
+        Assert.Multiple(() =>
+        {
+            Assert.That(result.ExitCode, Is.EqualTo(1));
+            Assert.That(result.Error, Does.Contain($"Error OFP{error} for:").And.Contain(shown).And.Contain("Error OFPBFC_MSG_FAILED for: ONFT_BUNDLE_CONTROL"));
+            Assert.That(_daemon.Ofctl("dump-flows", "--no-stats"), Is.EqualTo(before));
+        });
+    }
+
+    [Test]
+    public void A_hundred_thousand_flows_in_one_bundle()
+    {
+        string file = WriteFile("many", Enumerable.Range(0, 100_000).Select(i => $"table=2,ip,nw_dst=10.{i >> 16}.{(i >> 8) & 255}.{i & 255},actions=output:1"));
+        long start = TimeProvider.System.GetTimestamp();
+        Command.Try(TimeSpan.FromMinutes(2), "ovs-ofctl", ["-O", "OpenFlow13", "--bundle", "add-flows", Bridge, file]);
+        TestContext.Out.WriteLine($"loaded in {TimeProvider.System.GetElapsedTime(start).TotalSeconds:0.0} s");
+        Assert.That(_daemon.Ofctl("dump-aggregate"), Does.Contain("flow_count=100000"));
+    }
+
+    private string Bridge => "unix:" + Path.Combine(_daemon.RunDirectory, "br0.mgmt");
+
+    private string[] FlowLines() => [.. _daemon.Ofctl("dump-flows").Split('\n').Where(line => line.Contains("actions=", StringComparison.Ordinal))];
+
+    private string WriteFile(string name, params IEnumerable<string> lines)
+    {
+        string path = Path.Combine(_daemon.RunDirectory, name);
+        File.WriteAllLines(path, lines);
+        return path;
+    }
+
     [Test]
     public void Only_OpenFlow_10_is_refused_with_the_reason()
     {

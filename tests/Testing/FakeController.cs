@@ -69,7 +69,7 @@ public sealed class FakeController : IOfConnection, IDisposable
         }
         catch (OfErrorException e)
         {
-            Received(new ErrorMessage(e.Error.Type, e.Error.Code, bytes) { Xid = MessageHeader.Read(bytes).Xid });
+            Received(ErrorMessage.For(e.Error, bytes));
         }
     }
 
@@ -102,7 +102,7 @@ public sealed class FakeController : IOfConnection, IDisposable
     public ErrorMessage ExpectError(OfError error)
     {
         ErrorMessage message = Expect<ErrorMessage>();
-        if (message.ErrorType != error.Type || message.Code != error.Code)
+        if (message.ErrorType != error.Type || message.Code != error.Code || message.Experimenter != error.Experimenter)
             throw new InvalidOperationException($"expected {error}, got {Describe(message)}");
         return message;
     }
@@ -201,7 +201,7 @@ public sealed class FakeController : IOfConnection, IDisposable
     }
 
     private static string Describe(OfMessage message) =>
-        message is ErrorMessage error && OfError.Find(error.ErrorType, error.Code) is { } row ? row.Name : MessageText.Of(message);
+        message is ErrorMessage error && OfError.Find(error.ErrorType, error.Code, error.Experimenter) is { } row ? row.Name : MessageText.Of(message);
 
     private bool Received(OfMessage message)
     {

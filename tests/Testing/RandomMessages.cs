@@ -21,7 +21,7 @@ internal sealed class RandomMessages(int seed)
     private readonly Random _random = new(seed);
 
     /// <summary>How many kinds of message <see cref="Message(int)"/> makes.</summary>
-    public const int Kinds = 59;
+    public const int Kinds = 61;
 
     /// <summary>Any message.</summary>
     public OfMessage Message() => Message(_random.Next(Kinds));
@@ -62,9 +62,14 @@ internal sealed class RandomMessages(int seed)
             28 => new SetAsync(Async()),
             29 => MeterMod(),
             < 45 => new MultipartRequest(Query(kind - 30), Maybe()),
-            _ => new MultipartReply(Answer(kind - 45), Maybe()),
+            < 59 => new MultipartReply(Answer(kind - 45), Maybe()),
+            59 => new BundleControl(U32(), (BundleControlType)_random.Next(8), (BundleFlags)_random.Next(4)) { Properties = BundleProperties() },
+            _ => BundleAdd(),
         };
-        return message with { Xid = U32() };
+        uint xid = U32();
+        return message is BundleAdd add
+            ? add with { Xid = xid, Message = add.Message with { Xid = xid } }
+            : message with { Xid = xid };
     }
 
     /// <summary>A flow_mod whose actions fit its match.</summary>
@@ -174,8 +179,23 @@ internal sealed class RandomMessages(int seed)
     private ErrorMessage Error()
     {
         OfError error = Pick([.. OfError.All]);
-        return new ErrorMessage(error.Type, error.Code, Bytes(80));
+        return new ErrorMessage(error.Type, error.Code, Bytes(80)) { Experimenter = error.Experimenter };
     }
+
+    private BundleAdd BundleAdd()
+    {
+        OfMessage message;
+        do
+        {
+            message = Message(_random.Next(14, 30));
+        }
+        while (!OpenFlow.Messages.BundleAdd.CanHold(message.Type));
+        return new BundleAdd(U32(), (BundleFlags)_random.Next(4), message) { Properties = BundleProperties() };
+    }
+
+    private ValueList<BundleProperty> BundleProperties() => Maybe(0.8)
+        ? default
+        : List(2, () => new BundleProperty(BundleProperty.Experimenter, [.. Bytes(0).Span, 0, 0, 0, 1, 0, 0, 0, 2, .. Bytes(9).Span]));
 
     private FlowRemoved FlowRemoved() => new()
     {

@@ -166,13 +166,16 @@ internal sealed class FakeMeters : IMeterControl
 
     public bool Refuses { get; set; }
 
+    /// <summary>A meter that it does not take.</summary>
+    public uint? RefusedId { get; set; }
+
     public uint MaxMeters { get; set; } = 8;
 
     public byte MaxBands => 4;
 
     public void Set(Meter meter)
     {
-        if (Refuses)
+        if (Refuses || meter.MeterId == RefusedId)
             throw new DatapathException("map update: ENOMEM", 12);
         Slots[meter.Slot] = meter;
     }
