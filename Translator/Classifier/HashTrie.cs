@@ -92,6 +92,68 @@ internal sealed class HashTrie
         }
     }
 
+    /// <summary>
+    /// What differs between two tries of which one came from the other: parts that they share are not looked at, so the cost is that of
+    /// the changes in between.
+    /// </summary>
+    /// <param name="before">One trie.</param>
+    /// <param name="after">The other.</param>
+    /// <param name="changed">Called with both leaves of a hash, null where there is none; false stops.</param>
+    /// <returns>False when stopped.</returns>
+    internal static bool Compare(HashTrie? before, HashTrie? after, Func<HashLeaf?, HashLeaf?, bool> changed) =>
+        CompareSlots(before, after, changed);
+
+    private static bool CompareSlots(object? before, object? after, Func<HashLeaf?, HashLeaf?, bool> changed)
+    {
+        if (ReferenceEquals(before, after))
+        {
+            return true;
+        }
+
+        if (before is HashTrie first && after is HashTrie second)
+        {
+            for (uint rest = first._bitmap | second._bitmap; rest != 0; rest &= rest - 1)
+            {
+                uint bit = rest & ~(rest - 1);
+                if (!CompareSlots(first.Slot(bit), second.Slot(bit), changed))
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        // A leaf or nothing on one side at least: where a node is on the other one, one of its leaves may be that leaf.
+        HashLeaf? old = before as HashLeaf, now = after as HashLeaf;
+        bool met = false;
+        foreach (HashLeaf leaf in Leaves((before ?? after) as HashTrie ?? after as HashTrie))
+        {
+            HashLeaf? other = before is HashTrie ? now : old;
+            bool same = other is not null && other.Hash == leaf.Hash;
+            met |= same;
+            if (same && ReferenceEquals(other, leaf))
+            {
+                continue;
+            }
+
+            HashLeaf? pair = same ? other : null;
+            if (!(before is HashTrie ? changed(leaf, pair) : changed(pair, leaf)))
+            {
+                return false;
+            }
+        }
+
+        if (old is not null && now is not null && old.Hash == now.Hash)
+        {
+            return changed(old, now);
+        }
+
+        return (old is null || met || changed(old, null)) && (now is null || met || changed(null, now));
+    }
+
+    private object? Slot(uint bit) => (_bitmap & bit) == 0 ? null : _slots[BitOperations.PopCount(_bitmap & (bit - 1))];
+
     private static HashTrie Set(HashTrie? trie, HashLeaf leaf, int shift)
     {
         uint bit = 1u << (int)((leaf.Hash >> shift) & 31);

@@ -93,6 +93,42 @@ internal sealed class RuleClassifier
         return best;
     }
 
+    /// <summary>
+    /// Reports the rules that differ between two classifiers of which one came from the other; what they share costs nothing.
+    /// </summary>
+    /// <param name="before">One.</param>
+    /// <param name="after">The other.</param>
+    /// <param name="changed">Called with both rules of a match and priority, null where there is none; false stops.</param>
+    /// <returns>False when stopped.</returns>
+    internal static bool Compare(RuleClassifier before, RuleClassifier after, Func<Rule?, Rule?, bool> changed)
+    {
+        HashSet<Subtable> old = [.. before._subtables];
+        List<Subtable> fresh = [];
+        foreach (Subtable subtable in after._subtables)
+        {
+            if (!old.Remove(subtable))
+            {
+                fresh.Add(subtable);
+            }
+        }
+
+        foreach (Subtable was in old)
+        {
+            Subtable? now = fresh.Find(s => s.Shape.MaskHash == was.Shape.MaskHash && s.Shape.Mask == was.Shape.Mask);
+            if (!Subtable.Compare(was, now, changed))
+            {
+                return false;
+            }
+
+            if (now is not null)
+            {
+                fresh.Remove(now);
+            }
+        }
+
+        return fresh.TrueForAll(subtable => Subtable.Compare(null, subtable, changed));
+    }
+
     /// <summary>With <paramref name="rule"/>, in place of one with the same match and priority.</summary>
     internal RuleClassifier With(Rule rule)
     {

@@ -27,6 +27,35 @@ internal sealed class RuleLeaf : HashLeaf
     /// <summary>All, values with the same hash included.</summary>
     internal IEnumerable<Rule> Rules => (_byPriority ?? [Top]).Concat(Next?.Rules ?? []);
 
+    /// <summary>Reports the rules that differ between two leaves of one hash; false when stopped.</summary>
+    internal static bool Compare(RuleLeaf? before, RuleLeaf? after, Func<Rule?, Rule?, bool> changed)
+    {
+        for (RuleLeaf? old = before; old is not null; old = old.Next)
+        {
+            foreach (Rule rule in old._byPriority ?? [old.Top])
+            {
+                Rule? now = Find(after, rule.Match, rule.Priority);
+                if (now != rule && !changed(rule, now))
+                {
+                    return false;
+                }
+            }
+        }
+
+        for (RuleLeaf? now = after; now is not null; now = now.Next)
+        {
+            foreach (Rule rule in now._byPriority ?? [now.Top])
+            {
+                if (Find(before, rule.Match, rule.Priority) is null && !changed(null, rule))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
     /// <summary>The rule with this value and priority, or null.</summary>
     internal static Rule? Find(RuleLeaf? leaf, Match match, ushort priority)
     {
@@ -301,6 +330,10 @@ internal sealed class Subtable
     internal int MaxPriority => _priorities.Max;
 
     internal IEnumerable<Rule> Rules => HashTrie.Leaves(_rules).SelectMany(leaf => ((RuleLeaf)leaf).Rules);
+
+    /// <summary>Reports the rules that differ between two subtables of one mask; false when stopped.</summary>
+    internal static bool Compare(Subtable? before, Subtable? after, Func<Rule?, Rule?, bool> changed) =>
+        HashTrie.Compare(before?._rules, after?._rules, (old, now) => RuleLeaf.Compare((RuleLeaf?)old, (RuleLeaf?)now, changed));
 
     /// <summary>The rule of highest priority here that matches; un-wildcards what it took to know.</summary>
     /// <remarks>

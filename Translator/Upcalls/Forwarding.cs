@@ -73,6 +73,9 @@ public sealed class Forwarding : IForwarding, IDisposable
     /// <summary>Megaflows that found no room.</summary>
     public long MegaflowsRefused => _ukeys.Refused;
 
+    /// <summary>Megaflows that were translated again since what they depend on had changed.</summary>
+    public long Translations => _ukeys.Translations;
+
     /// <summary>How long the revalidator's last round took.</summary>
     public TimeSpan LastRound => _revalidator.LastRound;
 

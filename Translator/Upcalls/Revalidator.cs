@@ -31,8 +31,6 @@ internal sealed class Revalidator : IDisposable
     private readonly ManualResetEventSlim _stopped = new(false);
     private readonly int _maxFlows;
     private Thread? _thread;
-    private PipelineSnapshot? _swept;
-    private long _sweptMacs;
     private PipelineSnapshot? _portsKnown;
 
     internal Revalidator(ForwardingContext context, Ukeys ukeys, int maxFlows)
@@ -57,26 +55,17 @@ internal sealed class Revalidator : IDisposable
     /// <summary>There is a new snapshot, or an address was learned or moved.</summary>
     internal void Wake() => _wake.Set();
 
-    /// <summary>Returns once no megaflow is older than the newest snapshot at the time of the call.</summary>
+    /// <summary>
+    /// Returns once no megaflow is older than the newest snapshot, and what was learned, at the time of the call. Costs what the
+    /// changes since the last time concern.
+    /// </summary>
     internal void CatchUp()
     {
         lock (_round)
         {
-            if (_context.Snapshot != _swept)
+            if (!_ukeys.IsRightFor(_context.Snapshot))
             {
-                Sweep(null);
-            }
-        }
-    }
-
-    /// <summary>Corrects what a new snapshot or a change of the MAC table made outdated.</summary>
-    internal void Correct()
-    {
-        lock (_round)
-        {
-            if (_context.Snapshot != _swept || _context.Environment.Macs.Version != _sweptMacs)
-            {
-                Sweep(null);
+                Correct();
             }
         }
     }
@@ -90,7 +79,8 @@ internal sealed class Revalidator : IDisposable
             _context.Counters.Count(ForwardingCounter.RevalidatorRound);
             _context.Environment.Macs.Age(_context.Time.NowNs());
             bool full = _ukeys.Count >= _ukeys.Limit;
-            Sweep(full ? IdleLimitWhenFull : IdleLimit);
+            Correct();
+            _ukeys.RemoveIdle((long)(full ? IdleLimitWhenFull : IdleLimit).TotalNanoseconds);
             KeepReferences();
             LastRound = Stopwatch.GetElapsedTime(start);
             Adapt();
@@ -123,7 +113,7 @@ internal sealed class Revalidator : IDisposable
             {
                 if (woken)
                 {
-                    Correct();
+                    CatchUp();
                     _stopped.Wait(Rest); // a storm of new addresses is not to keep a processor busy with sweeps
                 }
                 else
@@ -140,18 +130,14 @@ internal sealed class Revalidator : IDisposable
         }
     }
 
-    private void Sweep(TimeSpan? idle)
+    private void Correct()
     {
         PipelineSnapshot snapshot = _context.Snapshot;
         ForgetVanishedPorts(snapshot);
-        long macs = _context.Environment.Macs.Version;
-        if (_ukeys.Revalidate(snapshot, _xlator, idle is { } limit ? (long)limit.TotalNanoseconds : null))
+        if (_ukeys.Correct(snapshot, _xlator))
         {
             _context.Datapath.Synchronize(); // packets in the middle of a program that was replaced
         }
-
-        _swept = snapshot;
-        _sweptMacs = macs;
     }
 
     private void ForgetVanishedPorts(PipelineSnapshot snapshot)

@@ -22,8 +22,6 @@ internal sealed class Ukey
         _mask = result.Mask;
         _hash = HashCode.Combine(Key.GetHashCode(), _mask.GetHashCode());
         Result = result;
-        Snapshot = result.Snapshot;
-        MacVersion = result.Dependencies.MacVersion;
         CreatedNs = nowNs;
     }
 
@@ -45,11 +43,17 @@ internal sealed class Ukey
     /// <summary>The translation in force.</summary>
     internal XlateResult Result { get; set; }
 
-    /// <summary>The newest pipeline that <see cref="Result"/> is known to be right for.</summary>
-    internal PipelineSnapshot Snapshot { get; set; }
+    /// <summary>Its place in <see cref="MegaflowIndex"/>, or null.</summary>
+    internal MegaflowIndex.Group? Group { get; set; }
 
-    /// <summary>The version of the MAC table that <see cref="Result"/> is known to be right for.</summary>
-    internal long MacVersion { get; set; }
+    /// <summary>Where it is in <see cref="Group"/>.</summary>
+    internal int GroupPlace { get; set; }
+
+    /// <summary>The last correction that looked at it.</summary>
+    internal long Checked { get; set; }
+
+    /// <summary>The packet's words; in_port is a datapath port.</summary>
+    internal ReadOnlySpan<ulong> PacketWords() => _packet.PacketPart();
 
     /// <summary>Statistics that were credited already.</summary>
     internal MegaflowStats Pushed { get; set; }
@@ -69,10 +73,61 @@ internal sealed class Ukey
     /// <summary>Hash of what <see cref="SameFlow"/> compares.</summary>
     internal int FlowHash => _hash;
 
-    /// <summary>Whether the translation holds for this pipeline and MAC table too, by what it depends on.</summary>
-    internal bool HoldsFor(PipelineSnapshot snapshot, long macVersion) =>
-        (!Result.Dependencies.Macs || macVersion == MacVersion) && HoldsFor(snapshot);
+    /// <summary>
+    /// Whether the translation may be another one after these changes. False is certain; after a true one has to translate again.
+    /// </summary>
+    internal bool MayChangeBy(SnapshotDiff diff)
+    {
+        XlateDependencies needs = Result.Dependencies;
+        if (diff.Everything)
+        {
+            return true;
+        }
 
-    /// <summary>Whether the translation holds for this pipeline, whatever the MAC table has learned since.</summary>
-    internal bool HoldsFor(PipelineSnapshot snapshot) => Snapshot == snapshot || Result.Dependencies.SameIn(Snapshot, snapshot);
+        foreach (StatePart part in diff.Parts)
+        {
+            if (Array.IndexOf(needs.Parts, part) >= 0 || (part.IsPort && Array.IndexOf(needs.Parts, StatePart.AllPorts) >= 0))
+            {
+                return true;
+            }
+        }
+
+        if (diff.ManyRules || !needs.Tables.Meets(diff.Tables))
+        {
+            return needs.Tables.Meets(diff.Tables);
+        }
+
+        FlowKey pinned = Result.Pinned(_mask);
+        foreach (RuleChange change in diff.Rules)
+        {
+            if (MayChangeBy(change) && Overlaps(change.Rule, pinned))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Whether a change of a flow entry that matches some of the packets concerns this megaflow.</summary>
+    internal bool MayChangeBy(in RuleChange change) =>
+        Result.Dependencies.Tables.Contains(change.TableId)
+        && (change.Before is null
+            || Result.Credits.Stats.Contains(change.Before.Stats) // one that it did not hit is not missed
+            || Result.Continues); // except that the search of a table may have ended for want of a header
+
+    private bool Overlaps(Rule rule, in FlowKey pinned)
+    {
+        FlowKey value = MegaflowIndex.InDatapathPorts(rule.Match.Value);
+        ReadOnlySpan<ulong> mine = PacketWords(), mask = pinned.PacketPart(), its = value.PacketPart(), its2 = rule.Match.Mask.PacketPart();
+        for (int i = 0; i < mine.Length; i++)
+        {
+            if (((mine[i] ^ its[i]) & mask[i] & its2[i]) != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 }

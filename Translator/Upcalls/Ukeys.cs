@@ -17,20 +17,30 @@ namespace OvsBridge.Translator.Upcalls;
 /// </para>
 /// <para>
 /// What makes the cache equal the pipeline: a translation is compared with the newest snapshot under the lock before it is
-/// installed. So when a sweep for a snapshot has passed over all that was there when it began, no megaflow is older: those
-/// that came later were compared with this snapshot or a newer one.
+/// installed. So when <see cref="Correct"/> for a snapshot has looked at all that was there when it began and that the
+/// differences to the snapshot before concern, no megaflow is older: those that came later were compared with this snapshot or a newer one.
 /// </para>
 /// </remarks>
 internal sealed class Ukeys
 {
     private const int Slice = 512;
+    private const int MostRules = 4096; // of a difference that is looked at entry by entry
+    private const int MostRulesAtInstall = 64;
+    private const int QuestionsForOneTranslation = 8; // to an index group: what they cost
 
     private readonly IDatapath _datapath;
     private readonly XlateEnvironment _environment;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
     private readonly Dictionary<Ukey, Ukey> _byFlow = new(new FlowComparer());
+    private readonly MegaflowIndex _index = new();
+    private List<Ukey> _oldAddresses = []; // installed while addresses were learned
+    private (PipelineSnapshot Before, PipelineSnapshot After, SnapshotDiff Diff)? _lastDiff;
+    private PipelineSnapshot? _rightFor;
+    private long _macsRightFor;
+    private long _corrections;
     private long _refused;
+    private long _translations;
 
     internal Ukeys(IDatapath datapath, XlateEnvironment environment, TimeProvider time)
     {
@@ -57,6 +67,9 @@ internal sealed class Ukeys
     /// <summary>Megaflows that were not installed, for want of room.</summary>
     internal long Refused => Interlocked.Read(ref _refused);
 
+    /// <summary>Translations that corrections made.</summary>
+    internal long Translations => Interlocked.Read(ref _translations);
+
     /// <summary>Installs a megaflow, if its translation still holds and there is none like it.</summary>
     /// <param name="key">The packet's key.</param>
     /// <param name="result">Its translation.</param>
@@ -67,9 +80,9 @@ internal sealed class Ukeys
         lock (_lock)
         {
             // One that is outdated already is not worth correcting: the next packet brings a new translation. Addresses that were
-            // learned since are left to the next sweep: else a port that teaches a new one with each packet would keep every
+            // learned since are left to the next correction: else a port that teaches a new one with each packet would keep every
             // megaflow of NORMAL out.
-            if (_byFlow.ContainsKey(ukey) || !ukey.HoldsFor(newest()))
+            if (_byFlow.ContainsKey(ukey) || IsOutdated(ukey, newest()))
             {
                 return;
             }
@@ -82,6 +95,11 @@ internal sealed class Ukeys
 
             ukey.Handle = handle;
             _byFlow.Add(ukey, ukey);
+            _index.Add(ukey);
+            if (result.Dependencies.Macs && result.Dependencies.MacVersion != _environment.Macs.Version)
+            {
+                _oldAddresses.Add(ukey);
+            }
         }
     }
 
@@ -111,16 +129,46 @@ internal sealed class Ukeys
     internal void PushStats() => InSlices(Push);
 
     /// <summary>
-    /// Brings megaflows up to <paramref name="snapshot"/>: corrects actions, removes what looks at bits that its mask lacks, and
-    /// what was idle for too long.
+    /// Brings megaflows up to <paramref name="snapshot"/> and to what was learned: corrects the actions of those that what has changed
+    /// since the last call concerns, and removes those whose mask has become too small. The others cost nothing.
     /// </summary>
     /// <param name="snapshot">The pipeline.</param>
     /// <param name="xlator">The calling thread's.</param>
-    /// <param name="idleNs">Removes what was not used for so long; null: nothing.</param>
     /// <returns>Whether the datapath's flows changed.</returns>
-    internal bool Revalidate(PipelineSnapshot snapshot, Xlator xlator, long? idleNs)
+    /// <remarks>One caller at a time.</remarks>
+    internal bool Correct(PipelineSnapshot snapshot, Xlator xlator)
     {
+        // Addresses first: one that is learned during a translation makes it outdated, not fresh.
+        HashSet<ulong> addresses = [];
+        long macs = _environment.Macs.Version;
+        bool allAddresses = false;
+        if (macs != _macsRightFor)
+        {
+            long upTo = _environment.Macs.ChangesSince(_macsRightFor, addresses);
+            allAddresses = upTo < 0;
+            macs = allAddresses ? macs : upTo;
+        }
+
+        SnapshotDiff? diff = _rightFor is null ? null : SnapshotDiff.Between(_rightFor, snapshot, MostRules);
+        _corrections++;
         bool changed = false;
+        foreach (List<Ukey> concerned in Concerned(diff, addresses, allAddresses))
+        {
+            changed |= Check(concerned, snapshot, xlator);
+        }
+
+        _rightFor = snapshot;
+        _macsRightFor = macs;
+        return changed;
+    }
+
+    /// <summary>Whether <see cref="Correct"/> would find anything to look at.</summary>
+    internal bool IsRightFor(PipelineSnapshot snapshot) =>
+        _rightFor == snapshot && _macsRightFor == _environment.Macs.Version && Volatile.Read(ref _oldAddresses).Count == 0;
+
+    /// <summary>Credits what the datapath has counted, and removes what was not used for so long.</summary>
+    internal void RemoveIdle(long idleNs)
+    {
         List<Ukey> gone = [];
         Ukey[] all = All();
         for (int start = 0; start < all.Length; start += Slice)
@@ -131,14 +179,7 @@ internal sealed class Ukeys
                 long nowNs = _time.NowNs();
                 foreach (Ukey ukey in all.AsSpan(start, Math.Min(Slice, all.Length - start)))
                 {
-                    if (ukey.Handle is null)
-                    {
-                        continue; // removed since
-                    }
-
-                    Verdict verdict = idleNs is { } limit && IsIdle(ukey, nowNs, limit) ? Verdict.Remove : Check(ukey, snapshot, xlator);
-                    changed |= verdict != Verdict.Right;
-                    if (verdict == Verdict.Remove)
+                    if (ukey.Handle is not null && IsIdle(ukey, nowNs, idleNs))
                     {
                         gone.Add(ukey);
                     }
@@ -147,8 +188,6 @@ internal sealed class Ukeys
                 Remove(gone);
             }
         }
-
-        return changed;
     }
 
     /// <summary>Removes all megaflows.</summary>
@@ -167,6 +206,115 @@ internal sealed class Ukeys
         Remove,
     }
 
+    private bool IsOutdated(Ukey ukey, PipelineSnapshot newest)
+    {
+        PipelineSnapshot before = ukey.Result.Snapshot;
+        if (before == newest)
+        {
+            return false;
+        }
+
+        if (_lastDiff is not { } last || last.Before != before || last.After != newest)
+        {
+            _lastDiff = last = (before, newest, SnapshotDiff.Between(before, newest, MostRulesAtInstall)); // a batch has many like this
+        }
+
+        return ukey.MayChangeBy(last.Diff);
+    }
+
+    /// <summary>The megaflows that a difference concerns, cause by cause; one may come more than once.</summary>
+    private IEnumerable<List<Ukey>> Concerned(SnapshotDiff? diff, HashSet<ulong> addresses, bool allAddresses)
+    {
+        List<Ukey> found = [];
+        lock (_lock)
+        {
+            found.AddRange(_oldAddresses);
+            _oldAddresses = [];
+        }
+
+        yield return found;
+
+        if (diff is null or { Everything: true } or { ManyRules: true } || allAddresses || (long)(diff.Rules.Count + addresses.Count) * _index.GroupCount > (long)QuestionsForOneTranslation * Count)
+        {
+            yield return [.. All().Where(ukey => diff is null || ukey.MayChangeBy(diff)
+                || (ukey.Result.Dependencies.Macs && (allAddresses || addresses.Count > 0)))];
+            yield break;
+        }
+
+        foreach (StatePart part in diff.Parts)
+        {
+            found.Clear();
+            lock (_lock)
+            {
+                _index.FindReaders(part, found);
+                if (part.IsPort)
+                {
+                    _index.FindReaders(StatePart.AllPorts, found);
+                }
+            }
+
+            yield return found;
+        }
+
+        foreach (RuleChange change in diff.Rules)
+        {
+            found.Clear();
+            lock (_lock)
+            {
+                _index.FindOverlapping(MegaflowIndex.InDatapathPorts(change.Rule.Match.Value), change.Rule.Match.Mask, found);
+                found.RemoveAll(ukey => !ukey.MayChangeBy(change));
+            }
+
+            yield return found;
+        }
+
+        FlowKey destination = new() { EthDst = 0xffff_ffff_ffff };
+        foreach (ulong address in addresses)
+        {
+            found.Clear();
+            lock (_lock)
+            {
+                _index.FindOverlapping(new FlowKey { EthDst = address }, destination, found);
+                found.RemoveAll(ukey => !ukey.Result.Dependencies.Macs);
+            }
+
+            yield return found;
+        }
+    }
+
+    private bool Check(List<Ukey> ukeys, PipelineSnapshot snapshot, Xlator xlator)
+    {
+        bool changed = false;
+        List<Ukey> gone = [];
+        for (int start = 0; start < ukeys.Count; start += Slice)
+        {
+            lock (_lock)
+            {
+                for (int i = start; i < Math.Min(start + Slice, ukeys.Count); i++)
+                {
+                    Ukey ukey = ukeys[i];
+                    if (ukey.Handle is null || ukey.Checked == _corrections)
+                    {
+                        continue; // removed since, or found by another cause too
+                    }
+
+                    ukey.Checked = _corrections;
+                    Verdict verdict = Check(ukey, snapshot, xlator);
+                    changed |= verdict != Verdict.Right;
+                    if (verdict == Verdict.Remove)
+                    {
+                        gone.Add(ukey);
+                    }
+                }
+
+                Remove(gone);
+                gone.Clear();
+            }
+        }
+
+        return changed;
+    }
+
     private bool IsIdle(Ukey ukey, long nowNs, long limitNs)
     {
         Push(ukey);
@@ -175,14 +323,7 @@ internal sealed class Ukeys
 
     private Verdict Check(Ukey ukey, PipelineSnapshot snapshot, Xlator xlator)
     {
-        // Read first: an address that is learned during the translation makes it outdated, not fresh.
-        long macVersion = _environment.Macs.Version;
-        if (ukey.HoldsFor(snapshot, macVersion))
-        {
-            ukey.Snapshot = snapshot;
-            return Verdict.Right;
-        }
-
+        Interlocked.Increment(ref _translations);
         XlateResult fresh = xlator.Translate(snapshot, ukey.Packet);
         if (fresh.Error is not null || LooksAtMore(fresh.Mask, ukey.Mask))
         {
@@ -201,9 +342,17 @@ internal sealed class Ukeys
             verdict = Verdict.Corrected;
         }
 
-        ukey.Result = fresh;
-        ukey.Snapshot = snapshot;
-        ukey.MacVersion = macVersion;
+        if (ukey.Result.IsFoundLike(fresh))
+        {
+            ukey.Result = fresh;
+        }
+        else
+        {
+            _index.Remove(ukey);
+            ukey.Result = fresh;
+            _index.Add(ukey);
+        }
+
         return verdict;
     }
 
@@ -249,6 +398,7 @@ internal sealed class Ukeys
         {
             Credit(ukeys[i], final[i]);
             ukeys[i].Handle = null;
+            _index.Remove(ukeys[i]);
             _byFlow.Remove(ukeys[i]);
         }
     }

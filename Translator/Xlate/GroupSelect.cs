@@ -16,28 +16,28 @@ internal static class GroupSelect
     /// <summary>
     /// Whether a port is live: there, not switched off, with link. This is what watch_port watches.
     /// </summary>
-    internal static bool IsLive(PipelineSnapshot snapshot, uint port) =>
-        snapshot.Ports.TryGetValue(port, out SwitchPort? found)
+    internal static bool IsLive(TrackedSwitch state, uint port) =>
+        state.Port(port) is { } found
         && (found.Description.Config & PortConfig.PortDown) == 0
         && (found.Description.State & (PortState.LinkDown | PortState.Blocked)) == 0;
 
     /// <summary>Whether a bucket is live: it watches nothing, or one of what it watches is live.</summary>
-    internal static bool IsLive(PipelineSnapshot snapshot, Bucket bucket, int depth = 0)
+    internal static bool IsLive(TrackedSwitch state, Bucket bucket, int depth = 0)
     {
         bool watchesPort = bucket.WatchPort != OfPorts.Any, watchesGroup = bucket.WatchGroup != GroupMod.AnyGroup;
         return (!watchesPort && !watchesGroup)
-            || (watchesPort && IsLive(snapshot, bucket.WatchPort))
+            || (watchesPort && IsLive(state, bucket.WatchPort))
             || (watchesGroup && depth < MaxDepth
-                && snapshot.Groups.TryGetValue(bucket.WatchGroup, out Group? group)
-                && HasLiveBucket(snapshot, group, depth + 1));
+                && state.Group(bucket.WatchGroup) is { } group
+                && HasLiveBucket(state, group, depth + 1));
     }
 
     /// <summary>The first live bucket, or -1 (fast failover).</summary>
-    internal static int FirstLive(PipelineSnapshot snapshot, Group group)
+    internal static int FirstLive(TrackedSwitch state, Group group)
     {
         for (int i = 0; i < group.Buckets.Count; i++)
         {
-            if (IsLive(snapshot, group.Buckets[i]))
+            if (IsLive(state, group.Buckets[i]))
             {
                 return i;
             }
@@ -53,14 +53,14 @@ internal static class GroupSelect
     /// Weighted rendezvous hashing: each bucket draws a number from the flow's hash and its own place, and the highest of
     /// ln(u)/weight wins. A bucket that dies or comes moves only the flows that it had or gets.
     /// </remarks>
-    internal static int ByHash(PipelineSnapshot snapshot, Group group, ulong hash)
+    internal static int ByHash(TrackedSwitch state, Group group, ulong hash)
     {
         int best = -1;
         double highest = double.NegativeInfinity;
         for (int i = 0; i < group.Buckets.Count; i++)
         {
             Bucket bucket = group.Buckets[i];
-            if (bucket.Weight == 0 || !IsLive(snapshot, bucket))
+            if (bucket.Weight == 0 || !IsLive(state, bucket))
             {
                 continue;
             }
@@ -111,11 +111,11 @@ internal static class GroupSelect
 
     private static ulong Fold(UInt128 value) => KeyHash.Add((ulong)(value >> 64), (ulong)value);
 
-    private static bool HasLiveBucket(PipelineSnapshot snapshot, Group group, int depth)
+    private static bool HasLiveBucket(TrackedSwitch state, Group group, int depth)
     {
         foreach (Bucket bucket in group.Buckets)
         {
-            if (IsLive(snapshot, bucket, depth))
+            if (IsLive(state, bucket, depth))
             {
                 return true;
             }

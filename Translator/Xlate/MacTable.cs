@@ -23,12 +23,15 @@ public sealed class MacTable
     /// <summary>Most addresses, by default.</summary>
     public const int DefaultCapacity = 8192;
 
+    private const int ChangesKept = 4096;
+
     private readonly Lock _lock = new();
     private readonly Dictionary<ulong, Entry> _entries = [];
     private readonly Dictionary<uint, PortList> _ports = [];
     private readonly long _agingNs;
     private readonly int _capacity;
     private readonly int _capacityOfPort;
+    private readonly ulong[] _changed = new ulong[ChangesKept]; // addresses, by version
     private long _version;
 
     /// <summary>An empty table.</summary>
@@ -44,6 +47,26 @@ public sealed class MacTable
 
     /// <summary>Counts up whenever an address appears, moves or goes: translations that used the table may differ then.</summary>
     public long Version => Interlocked.Read(ref _version);
+
+    /// <summary>Adds the addresses (48 bits, whatever the VLAN) that appeared, moved or went after <paramref name="version"/>.</summary>
+    /// <returns>The version that they lead to; -1: that was too long ago.</returns>
+    internal long ChangesSince(long version, HashSet<ulong> addresses)
+    {
+        lock (_lock)
+        {
+            if (_version - version > ChangesKept)
+            {
+                return -1;
+            }
+
+            for (long v = version + 1; v <= _version; v++)
+            {
+                addresses.Add(_changed[v % ChangesKept]);
+            }
+
+            return _version;
+        }
+    }
 
     /// <summary>Addresses.</summary>
     public int Count
@@ -71,12 +94,13 @@ public sealed class MacTable
     {
         lock (_lock)
         {
-            if (_entries.Count > 0)
+            foreach (Entry entry in _entries.Values)
             {
-                _entries.Clear();
-                _ports.Clear();
-                Interlocked.Increment(ref _version);
+                Changed(entry);
             }
+
+            _entries.Clear();
+            _ports.Clear();
         }
     }
 
@@ -156,7 +180,7 @@ public sealed class MacTable
             list.ToNewest(entry);
             list.Count++;
             _entries[key] = entry;
-            Interlocked.Increment(ref _version);
+            Changed(entry);
         }
     }
 
@@ -182,6 +206,12 @@ public sealed class MacTable
             _ports.Remove(entry.Port);
         }
 
+        Changed(entry);
+    }
+
+    private void Changed(Entry entry)
+    {
+        _changed[(_version + 1) % ChangesKept] = entry.Mac;
         Interlocked.Increment(ref _version);
     }
 

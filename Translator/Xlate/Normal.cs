@@ -30,7 +30,8 @@ internal sealed partial class Xlator
         }
 
         _macs = true;
-        if ((source & Multicast) == 0 && _snapshot.Ports.ContainsKey(_flow.InPort))
+        _flow.BeginSearch();
+        if ((source & Multicast) == 0 && _switch.Port(_flow.InPort) is not null)
         {
             _sightings.Add(new MacSighting(vlan, source, _flow.InPort));
         }
@@ -43,7 +44,7 @@ internal sealed partial class Xlator
         }
 
         uint port = _environment.Macs.Find(vlan, destination);
-        if (port == 0 || !_snapshot.Ports.TryGetValue(port, out SwitchPort? to))
+        if (port == 0 || _switch.Port(port) is not { } to)
         {
             Note("no learned MAC for destination, flooding");
             Flood();

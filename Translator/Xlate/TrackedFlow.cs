@@ -32,6 +32,8 @@ internal sealed partial class TrackedFlow
     private readonly ulong _capabilities;
     private FlowKey _original;
     private FlowKey _mask;
+    private FlowKey _changed;
+    private bool _anyChanged;
     private FlowState _now;
     private SentState _sent;
     private int _structures;
@@ -87,11 +89,45 @@ internal sealed partial class TrackedFlow
         _sent.TtlDecrements = 0;
         _sent.Structure = 0;
         _structures = 0;
+        if (_anyChanged)
+        {
+            _changed = default;
+            _anyChanged = false;
+        }
+
         _dirty = key.SkbPriority != 0;
         _dirtyBehindEth = false;
         _repair = null;
         NeedsReparse = false;
         _actions.Clear();
+    }
+
+    /// <summary>
+    /// The bits that a table, or the MAC table, was searched by and that were not those of the original packet any more; null:
+    /// every search saw the packet as it came in. See <see cref="BeginSearch"/>.
+    /// </summary>
+    internal FlowKey[]? SearchedChanged => _anyChanged ? [_changed] : null;
+
+    /// <summary>
+    /// A table is about to be searched: notes which fields are no longer what they were in the packet, so that later changes of the
+    /// table can be compared with the rest.
+    /// </summary>
+    internal void BeginSearch()
+    {
+        ulong any = 0;
+        for (int i = 0; i < FlowKey.PacketWords; i++)
+        {
+            ulong changed = Word(ref _now.Known, i);
+            if ((_now.Special >> i & 1) != 0)
+            {
+                changed = ulong.MaxValue; // moved by a popped header, opaque, or a difference
+            }
+
+            Word(ref _changed, i) |= changed;
+            any |= changed;
+        }
+
+        _anyChanged |= any != 0;
     }
 
     /// <summary>Reads <paramref name="bits"/> of a word.</summary>

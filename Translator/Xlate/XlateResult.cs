@@ -50,8 +50,36 @@ internal sealed class XlateResult
     /// <summary>What of <see cref="Snapshot"/> the result depends on.</summary>
     internal required XlateDependencies Dependencies { get; init; }
 
+    /// <summary>See <see cref="TrackedFlow.SearchedChanged"/>.</summary>
+    internal required FlowKey[]? SearchedChanged { get; init; }
+
+    /// <summary>
+    /// The bits of <paramref name="mask"/>, a megaflow's, that every table saw as they are in the megaflow's packets: a
+    /// flow entry that wants another value of one of them matches none of these packets.
+    /// </summary>
+    internal FlowKey Pinned(in FlowKey mask)
+    {
+        FlowKey pinned = default;
+        Span<ulong> to = pinned.AsMutableWords();
+        ReadOnlySpan<ulong> from = mask.PacketPart();
+        for (int i = 0; i < from.Length; i++)
+        {
+            to[i] = SearchedChanged is null ? from[i] : from[i] & ~SearchedChanged[0].AsWords()[i];
+        }
+
+        return pinned;
+    }
+
+    /// <summary>Whether the same changes concern both, as far as an index of megaflows knows.</summary>
+    internal bool IsFoundLike(XlateResult other) =>
+        Dependencies.Parts.AsSpan().SequenceEqual(other.Dependencies.Parts)
+        && (SearchedChanged is null ? other.SearchedChanged is null : other.SearchedChanged is not null && SearchedChanged[0] == other.SearchedChanged[0]);
+
     /// <summary>Packet_in records and continuations that the actions name.</summary>
     internal required object[] References { get; init; }
+
+    /// <summary>Whether the packet comes round again, to be parsed anew.</summary>
+    internal bool Continues => Array.Exists(References, reference => reference is Continuation);
 
     /// <summary>Why the translation was given up (the packet is dropped), or null.</summary>
     internal string? Error { get; init; }
@@ -107,35 +135,10 @@ internal sealed class XlateCredits(RuleStats[] stats, TableCredit[] tables, MacS
 
 /// <summary>The parts of the switch's state that a translation looked at.</summary>
 /// <param name="Tables">Bitmap of tables.</param>
-/// <param name="Groups">Any group.</param>
-/// <param name="Meters">Any meter.</param>
+/// <param name="Parts">Ports, groups, meters.</param>
 /// <param name="Macs">The MAC table, at <paramref name="MacVersion"/>.</param>
 /// <param name="MacVersion">See <see cref="MacTable.Version"/>.</param>
-internal readonly record struct XlateDependencies(TableSet Tables, bool Groups, bool Meters, bool Macs, long MacVersion)
-{
-    /// <summary>Whether nothing of the pipeline that a translation looked at differs between two snapshots.</summary>
-    internal bool SameIn(PipelineSnapshot before, PipelineSnapshot now)
-    {
-        if (before.Fragments != now.Fragments
-            || before.Standalone != now.Standalone
-            || before.Ports != now.Ports // of every translation: that it gets in, and where it gets out
-            || (Groups && before.Groups != now.Groups)
-            || (Meters && before.Meters != now.Meters))
-        {
-            return false;
-        }
-
-        foreach (int table in Tables)
-        {
-            if (before.Tables[table] != now.Tables[table])
-            {
-                return false;
-            }
-        }
-
-        return true;
-    }
-}
+internal readonly record struct XlateDependencies(TableSet Tables, StatePart[] Parts, bool Macs, long MacVersion);
 
 /// <summary>A set of table numbers.</summary>
 internal struct TableSet : IEquatable<TableSet>
@@ -162,6 +165,13 @@ internal struct TableSet : IEquatable<TableSet>
                 break;
         }
     }
+
+    /// <summary>Whether a table is in it.</summary>
+    internal readonly bool Contains(byte table) =>
+        ((table >> 6) switch { 0 => _0, 1 => _1, 2 => _2, _ => _3 } >> (table & 63) & 1) != 0;
+
+    /// <summary>Whether the two have a table in common.</summary>
+    internal readonly bool Meets(in TableSet other) => ((_0 & other._0) | (_1 & other._1) | (_2 & other._2) | (_3 & other._3)) != 0;
 
     /// <summary>Goes through the tables in ascending order.</summary>
     public readonly Enumerator GetEnumerator() => new(this);

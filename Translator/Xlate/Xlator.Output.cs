@@ -58,7 +58,7 @@ internal sealed partial class Xlator
             return;
         }
 
-        if (!_snapshot.Ports.TryGetValue(port, out SwitchPort? to))
+        if (_switch.Port(port) is not { } to)
         {
             Note($"Nonexistent output port {port}");
             return;
@@ -81,7 +81,7 @@ internal sealed partial class Xlator
 
     private void Flood()
     {
-        foreach ((uint number, SwitchPort port) in _snapshot.Ports)
+        foreach ((uint number, SwitchPort port) in _switch.AllPorts())
         {
             if (number != _flow.InPort)
             {
@@ -94,7 +94,7 @@ internal sealed partial class Xlator
     {
         // OFPPC_NO_PACKET_IN is about table misses (OpenFlow 1.3.5, 7.2.1).
         if (reason == PacketInReason.NoMatch
-            && _snapshot.Ports.TryGetValue(_flow.InPort, out SwitchPort? port)
+            && _switch.Port(_flow.InPort) is { } port
             && (port.Description.Config & PortConfig.NoPacketIn) != 0)
         {
             Note("no packet_in for misses on this port");
@@ -134,8 +134,7 @@ internal sealed partial class Xlator
 
     private void RunGroup(uint id)
     {
-        _groups = true;
-        if (!_snapshot.Groups.TryGetValue(id, out Group? group))
+        if (_switch.Group(id) is not { } group)
         {
             Warn($"group {id} does not exist");
             return;
@@ -157,10 +156,10 @@ internal sealed partial class Xlator
                     return;
                 }
 
-                chosen = GroupSelect.ByHash(_snapshot, group, hash);
+                chosen = GroupSelect.ByHash(_switch, group, hash);
                 break;
             case GroupType.FastFailover:
-                chosen = GroupSelect.FirstLive(_snapshot, group);
+                chosen = GroupSelect.FirstLive(_switch, group);
                 break;
         }
 

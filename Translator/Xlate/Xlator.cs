@@ -60,16 +60,13 @@ internal sealed partial class Xlator
     private readonly List<MacSighting> _sightings = [];
     private readonly List<object> _references = [];
 
-    private PipelineSnapshot _snapshot = null!;
+    private readonly TrackedSwitch _switch = new();
     private XlateTrace? _trace;
     private object? _firstTable; // of the trace: what the first flow entry has below it, where the action set is reported
     private ActionSet _set = new();
-    private TableSet _tables;
     private Rule? _rule;
     private ActionSource _source;
     private bool _packetOut;
-    private bool _groups;
-    private bool _meters;
     private bool _macs;
     private long _macVersion;
     private int _depth;
@@ -157,7 +154,7 @@ internal sealed partial class Xlator
 
     private void Begin(PipelineSnapshot snapshot, in FlowKey key, XlateTrace? trace)
     {
-        _snapshot = snapshot;
+        _switch.Load(snapshot);
         _trace = trace;
         _flow.Load(key);
         _stats.Clear();
@@ -165,10 +162,9 @@ internal sealed partial class Xlator
         _sightings.Clear();
         _references.Clear();
         _set.Clear();
-        _tables = default;
         _rule = null;
         _packetOut = false;
-        _groups = _meters = _macs = false;
+        _macs = false;
         _macVersion = _environment.Macs.Version;
         _depth = 0;
         _steps = 0;
@@ -207,13 +203,14 @@ internal sealed partial class Xlator
 
         return new XlateResult
         {
-            Snapshot = _snapshot,
+            Snapshot = _switch.Snapshot,
             Mask = _flow.Mask,
             Actions = actions,
             Installed = installed,
             SlowPath = _error is null ? _slow : SlowPathReasons.None,
             Credits = new XlateCredits([.. _stats], [.. _tableCredits], [.. _sightings]),
-            Dependencies = new XlateDependencies(_tables, _groups, _meters, _macs, _macVersion),
+            Dependencies = new XlateDependencies(_switch.Tables, _switch.Parts, _macs, _macVersion),
+            SearchedChanged = _flow.SearchedChanged,
             References = _references.Count == 0 ? [] : [.. _references],
             Error = _error,
         };
@@ -222,14 +219,14 @@ internal sealed partial class Xlator
     /// <summary>Whether the packet gets into the pipeline at all.</summary>
     private bool Admits()
     {
-        if (_snapshot.Ports.TryGetValue(_flow.InPort, out SwitchPort? port)
+        if (_switch.Port(_flow.InPort) is { } port
             && (port.Description.Config & (PortConfig.NoRecv | PortConfig.PortDown)) != 0)
         {
             Note("port does not receive, dropping");
             return false;
         }
 
-        if (_snapshot.Fragments == FragmentHandling.Drop && _flow.IsFragment)
+        if (_switch.Snapshot.Fragments == FragmentHandling.Drop && _flow.IsFragment)
         {
             Note("fragment, dropping");
             return false;
@@ -249,8 +246,8 @@ internal sealed partial class Xlator
                 return;
             }
 
-            FlowTable current = _snapshot.Tables[table];
-            _tables.Add((byte)table);
+            FlowTable current = _switch.Table(table);
+            _flow.BeginSearch();
             Rule? rule = current.Classifier.Lookup(_flow);
             if (_flow.NeedsReparse)
             {
@@ -284,7 +281,7 @@ internal sealed partial class Xlator
     private void Miss(int table)
     {
         object? outer = _trace?.Enter(TraceKind.Table, $"{table,2}. No match.");
-        if (_snapshot.Standalone == StandaloneMode.OnMiss && table == 0)
+        if (_switch.Snapshot.Standalone == StandaloneMode.OnMiss && table == 0)
         {
             _trace?.Add(TraceKind.Action, new OutputAction(OfPorts.Normal));
             Normal();
@@ -533,8 +530,7 @@ internal sealed partial class Xlator
 
     private void RunMeter(uint id)
     {
-        _meters = true;
-        if (_snapshot.Meters.TryGetValue(id, out Meter? meter))
+        if (_switch.Meter(id) is { } meter)
         {
             _flow.Commit();
             _flow.Actions.Add(DpActionType.Meter, meter.Slot);

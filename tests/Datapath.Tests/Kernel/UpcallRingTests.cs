@@ -22,6 +22,7 @@ public sealed class UpcallRingTests
         using ManualResetEventSlim open = new();
         CountingSink sink = new() { Before = open.Wait };
         harness.Datapath.StartUpcalls(sink);
+        using PinnedThread pinned = new(); // one CPU, one ring: each tells its own losses
         for (int i = 0; i < Frames; i++)
         {
             harness.Inject(1, Frame(i));

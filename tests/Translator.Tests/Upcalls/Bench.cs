@@ -34,7 +34,7 @@ internal sealed class Bench : IDisposable
             new OfSwitchOptions { DatapathId = 1, FailMode = failMode, ControllersConfigured = controllersConfigured }, Forwarding, ports, ports, null, Time);
         Forwarding.PacketIns = Switch;
         _handler = Forwarding.Handler();
-        Memory.StartUpcalls(_handler);
+        Memory.StartUpcalls(new Interrupted(this));
         for (uint number = 1; number <= 4; number++)
         {
             Memory.AddPort(new DpPort(number, $"p{number}", (int)(100 + number)));
@@ -66,6 +66,9 @@ internal sealed class Bench : IDisposable
 
     /// <summary>What left the ports since the last <see cref="Inject"/>.</summary>
     public List<(uint Port, string Packet)> Sent { get; } = [];
+
+    /// <summary>Done when packets are translated and their megaflows not installed yet.</summary>
+    public Action? BeforeBatchEnd { get; set; }
 
     /// <summary>Ports that the last packets left by.</summary>
     public IEnumerable<uint> Out => Sent.Select(s => s.Port);
@@ -107,6 +110,17 @@ internal sealed class Bench : IDisposable
         Switch.Dispose();
         Forwarding.Dispose();
         Memory.Dispose();
+    }
+
+    private sealed class Interrupted(Bench bench) : IUpcallSink
+    {
+        public void OnUpcall(in Upcall upcall) => bench._handler.OnUpcall(upcall);
+
+        public void OnBatchEnd()
+        {
+            bench.BeforeBatchEnd?.Invoke();
+            bench._handler.OnBatchEnd();
+        }
     }
 
     /// <summary>A datapath that says it can do less than it can.</summary>

@@ -441,7 +441,9 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         {
             TrackedFlow flow = new(new DatapathCapabilities(new HashSet<DpActionType>(), 0, 0, 0));
             flow.Load(Key);
-            chosen = GroupSelect.ByHash(snapshot, group, GroupSelect.Hash(flow));
+            TrackedSwitch state = new();
+            state.Load(snapshot);
+            chosen = GroupSelect.ByHash(state, group, GroupSelect.Hash(flow));
         }
         else if (group.GroupType == GroupType.FastFailover)
         {
