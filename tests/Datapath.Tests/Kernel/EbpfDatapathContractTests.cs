@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Datapath.Tests.Contract;
+using OvsBridge.Testing;
 
 namespace OvsBridge.Datapath.Tests.Kernel;
 

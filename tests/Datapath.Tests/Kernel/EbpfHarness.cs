@@ -2,6 +2,7 @@ using System.Diagnostics;
 using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Datapath.Tests.Contract;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.Testing;
 
 namespace OvsBridge.Datapath.Tests.Kernel;
 

@@ -1,6 +1,7 @@
 using OvsBridge.Datapath.Tests.Contract;
 using OvsBridge.Datapath.Tests.Packets;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.Testing;
 
 namespace OvsBridge.Datapath.Tests.Kernel;
 

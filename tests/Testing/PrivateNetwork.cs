@@ -2,9 +2,8 @@ using System.ComponentModel;
 using System.Globalization;
 using System.Runtime.InteropServices;
 using Microsoft.Win32.SafeHandles;
-using OvsBridge.Testing;
 
-namespace OvsBridge.Datapath.Tests.Kernel;
+namespace OvsBridge.Testing;
 
 /// <summary>
 /// A network namespace without a name, with wires (veth pairs) of which one end is for the datapath and the other for a test.

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace OvsBridge.Datapath.Tests.Kernel;
+namespace OvsBridge.Testing;
 
 /// <summary>Keeps the calling thread on the CPU where it is, until it is disposed; both on the same thread.</summary>
 internal sealed partial class PinnedThread : IDisposable

@@ -1,10 +1,11 @@
 using System.ComponentModel;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using OvsBridge.Datapath;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.OpenFlow.Fields;
 
-namespace OvsBridge.Datapath.Tests.Kernel;
+namespace OvsBridge.Testing;
 
 /// <summary>
 /// Sends frames out of an interface and receives those that come in, with the VLAN tag that the kernel takes out.
