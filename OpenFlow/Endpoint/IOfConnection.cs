@@ -18,6 +18,18 @@ public interface IOfConnection
     /// <summary>What the peer is to a switch.</summary>
     OfConnectionKind Kind { get; }
 
+    /// <summary>0 for a main connection; an auxiliary one has another number (OpenFlow 1.3.5, 6.3.6).</summary>
+    byte AuxiliaryId => 0;
+
+    /// <summary>The main connection of an auxiliary one; null for a main connection.</summary>
+    IOfConnection? Main => null;
+
+    /// <summary>Time since the peer was last heard of.</summary>
+    TimeSpan Silence => TimeSpan.Zero;
+
+    /// <summary>Asynchronous messages dropped because the peer reads too slowly.</summary>
+    long AsynchronousDropped => 0;
+
     /// <summary>
     /// Queues a message. The queue is bounded: a reply always fits or the connection is closed (the peer does not read);
     /// never blocks.

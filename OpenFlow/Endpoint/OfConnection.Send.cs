@@ -44,7 +44,10 @@ public sealed partial class OfConnection
     public bool Send(OfMessage message)
     {
         ArrayBufferWriter<byte> encoder = Encode(message);
-        return SendBytes(encoder.WrittenSpan);
+        bool queued = SendBytes(encoder.WrittenSpan);
+        if (message is FeaturesReply)
+            _identified.TrySetResult();
+        return queued;
     }
 
     /// <inheritdoc/>

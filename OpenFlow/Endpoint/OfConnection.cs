@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.Logging;
 using OvsBridge.OpenFlow.Errors;
@@ -37,6 +38,7 @@ public sealed partial class OfConnection : IOfConnection, IDisposable
     private readonly ILogger _logger;
     private readonly CancellationTokenSource _stopReading = new();
     private readonly CancellationTokenSource _stopWriting = new();
+    private readonly TaskCompletionSource _identified = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _closeReason;
     private volatile bool _keepInbox = true;
 
@@ -59,6 +61,7 @@ public sealed partial class OfConnection : IOfConnection, IDisposable
         _options = options;
         _logger = logger;
         Id = Interlocked.Increment(ref _lastId);
+        Closing = _stopReading.Token;
         _writesDirectly = stream is NetworkStream;
         if (socket.ProtocolType == ProtocolType.Tcp)
             socket.NoDelay = true;
@@ -79,14 +82,34 @@ public sealed partial class OfConnection : IOfConnection, IDisposable
     public bool IsReady => Version != 0 && Volatile.Read(ref _closeReason) is null;
 
     /// <inheritdoc/>
+    public byte AuxiliaryId { get; init; }
+
+    /// <inheritdoc/>
+    public IOfConnection? Main { get; init; }
+
+    /// <inheritdoc/>
+    public TimeSpan Silence => _options.Time.GetElapsedTime(Volatile.Read(ref _lastReceived));
+
+    internal EndPoint? LocalEndPoint => _socket.LocalEndPoint;
+
+    internal EndPoint? RemoteEndPoint => _socket.RemoteEndPoint;
+
+    /// <summary>Cancelled when the connection begins to close.</summary>
+    internal CancellationToken Closing { get; }
+
+    /// <summary>Ends when FEATURES_REPLY has been sent: the peer knows which switch this is (OpenFlow 1.3.5, 6.3.1).</summary>
+    internal Task Identified => _identified.Task;
+
+    /// <inheritdoc/>
     public void Close(string reason) => Close(reason, keepInbox: false, flush: true);
 
     /// <summary>Serves the connection until it ends. Once only.</summary>
     /// <param name="stop">Closes it.</param>
+    /// <param name="stopReason">Why it is closed then.</param>
     /// <returns>Why it ended. Failures of the peer and the network end it, they don't throw.</returns>
-    public async Task<string> RunAsync(CancellationToken stop = default)
+    public async Task<string> RunAsync(CancellationToken stop = default, string stopReason = "shutting down")
     {
-        using CancellationTokenRegistration registration = stop.Register(() => Close("shutting down"));
+        using CancellationTokenRegistration registration = stop.Register(() => Close(stopReason));
         Task writer = Task.Run(WriteLoopAsync, CancellationToken.None);
         StartProbe();
         try

@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Authentication;
@@ -54,6 +55,9 @@ public sealed partial class OfConnector : IAsyncDisposable
     /// <summary>Longest wait between two attempts.</summary>
     public TimeSpan MaxBackoff { get; init; } = TimeSpan.FromSeconds(8);
 
+    /// <summary>Auxiliary connections to have beside each main one (OpenFlow 1.3.5, 6.3.6), numbered from 1.</summary>
+    public byte AuxiliaryCount { get; init; }
+
     /// <summary>What the peer is to a switch.</summary>
     public OfConnectionKind Kind { get; init; } = OfConnectionKind.Primary;
 
@@ -83,10 +87,12 @@ public sealed partial class OfConnector : IAsyncDisposable
             bool succeeded = false;
             try
             {
-                OfConnection connection = await ConnectAsync().ConfigureAwait(false);
+                OfConnection connection = await ConnectAsync(null, 0).ConfigureAwait(false);
                 _connection = connection;
+                Task auxiliaries = AuxiliariesAsync(connection);
                 _lastError = await connection.RunAsync(_stop.Token).ConfigureAwait(false);
                 succeeded = connection.Version != 0;
+                await auxiliaries.ConfigureAwait(false);
             }
             catch (OperationCanceledException) when (_stop.IsCancellationRequested)
             {
@@ -123,23 +129,35 @@ public sealed partial class OfConnector : IAsyncDisposable
         }
     }
 
-    private async Task<OfConnection> ConnectAsync()
+    private async Task<OfConnection> ConnectAsync(OfConnection? main, byte auxiliaryId)
     {
         using var timeout = new CancellationTokenSource(_connectTimeout, _options.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, _stop.Token, main?.Closing ?? default);
         var socket = Target.Transport == TargetTransport.Unix
             ? new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified)
             : new Socket(SocketType.Stream, ProtocolType.Tcp);
         try
         {
             if (Target.Transport == TargetTransport.Unix)
+            {
                 await socket.ConnectAsync(new UnixDomainSocketEndPoint(Target.Path!), either.Token).ConfigureAwait(false);
+            }
+            else if (main is { LocalEndPoint: IPEndPoint local, RemoteEndPoint: IPEndPoint remote })
+            {
+                // 6.3.6: from the same address to the same address and port.
+                socket.Bind(new IPEndPoint(local.Address, 0));
+                await socket.ConnectAsync(remote, either.Token).ConfigureAwait(false);
+            }
             else
+            {
                 await socket.ConnectAsync(Target.Host!, Target.Port, either.Token).ConfigureAwait(false);
+            }
+
             Stream stream = new NetworkStream(socket);
             if (Target.Transport == TargetTransport.Ssl)
                 stream = await _tls!.ConnectAsync(stream, Target.Host!, either.Token).ConfigureAwait(false);
-            return new OfConnection(socket, stream, Target.ToString(), Kind, _handler, _options, _logger);
+            string name = main is null ? Target.ToString() : $"{Target}#{auxiliaryId}";
+            return new OfConnection(socket, stream, name, Kind, _handler, _options, _logger) { Main = main, AuxiliaryId = auxiliaryId };
         }
         catch
         {

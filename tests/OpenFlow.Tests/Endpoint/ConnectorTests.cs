@@ -71,6 +71,60 @@ public sealed class ConnectorTests
     }
 
     [Test]
+    public async Task Auxiliary_connections_come_when_the_main_one_is_complete_and_go_with_it()
+    {
+        using Socket listener = ListenTcp();
+        await using OfConnector connector = WithAuxiliaries(listener, 2);
+        connector.Start();
+        FakePeer main = new FakePeer(await listener.AcceptAsync()).Handshake();
+        main.Ask<BarrierReply>(new BarrierRequest());
+        Assert.That(listener.Poll(0, SelectMode.SelectRead), Is.False, "who it is is not known yet");
+
+        Assert.That(main.Ask<FeaturesReply>(new FeaturesRequest()).AuxiliaryId, Is.Zero);
+        using FakePeer first = new FakePeer(await listener.AcceptAsync()).Handshake(), second = new FakePeer(await listener.AcceptAsync()).Handshake();
+
+        Assert.That(
+            new[] { first, second }.Select(peer => peer.Ask<FeaturesReply>(new FeaturesRequest()).AuxiliaryId), Is.EquivalentTo(new[] { 1, 2 }));
+        Assert.That(
+            new[] { main, first, second }.Select(peer => ((IPEndPoint)peer.Socket.RemoteEndPoint!).Address), Is.All.EqualTo(IPAddress.Loopback));
+        main.Dispose();
+        first.ExpectClosed();
+        second.ExpectClosed();
+
+        // and come again with the next one
+        using FakePeer again = new FakePeer(await listener.AcceptAsync()).Handshake();
+        again.Ask<FeaturesReply>(new FeaturesRequest());
+        using FakePeer third = new FakePeer(await listener.AcceptAsync()).Handshake();
+        third.Ask<FeaturesReply>(new FeaturesRequest());
+    }
+
+    [Test]
+    public async Task Peer_that_wants_no_auxiliary_connection_is_asked_ever_more_seldom()
+    {
+        var time = new ManualTime();
+        using Socket listener = ListenTcp();
+        await using OfConnector connector = WithAuxiliaries(listener, 1, time);
+        connector.Start();
+        using FakePeer main = new FakePeer(await listener.AcceptAsync()).Handshake();
+        main.Ask<FeaturesReply>(new FeaturesRequest());
+
+        foreach (int seconds in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
+        {
+            using (var auxiliary = new FakePeer(await listener.AcceptAsync()))
+            {
+                if (seconds % 4 != 0)
+                    auxiliary.Handshake(); // a handshake alone is no sign that it is welcome
+            }
+
+            time.WaitForTimer(TimeSpan.FromSeconds(seconds));
+            Assert.That(main.Ask<BarrierReply>(new BarrierRequest { Xid = (uint)seconds }).Xid, Is.EqualTo(seconds), "the main one goes on");
+            time.Advance(TimeSpan.FromSeconds(seconds));
+        }
+
+        Assert.That(connector.IsConnected, Is.True);
+    }
+
+    [Test]
     public async Task Two_controllers_at_once_and_one_leaves()
     {
         var handler = new RecordingHandler { Act = (connection, message) => connection.Send(new BarrierReply { Xid = message.Xid }) };
@@ -101,6 +155,29 @@ public sealed class ConnectorTests
         first.Dispose();
         Assert.That(SpinWait.SpinUntil(() => listener.ConnectionCount == 0, TimeSpan.FromSeconds(10)), Is.True);
         using FakePeer third = FakePeer.Connect(listener.Target).Handshake();
+    }
+
+    private static Socket ListenTcp()
+    {
+        var listener = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+        listener.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+        listener.Listen();
+        return listener;
+    }
+
+    private static OfConnector WithAuxiliaries(Socket listener, byte count, TimeProvider? time = null)
+    {
+        var handler = new RecordingHandler
+        {
+            Act = (connection, message) => connection.Send(message is FeaturesRequest
+                ? new FeaturesReply(1, 0, 254, connection.AuxiliaryId, default)
+                : new BarrierReply { Xid = message.Xid }),
+        };
+        OfConnectionOptions options = new() { Time = time ?? TimeProvider.System, InactivityProbe = TimeSpan.Zero };
+        return new OfConnector(Target.Parse($"tcp:127.0.0.1:{((IPEndPoint)listener.LocalEndPoint!).Port}"), handler, options, NullLogger.Instance)
+        {
+            AuxiliaryCount = count,
+        };
     }
 
     [Test]
