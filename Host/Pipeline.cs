@@ -32,6 +32,9 @@ internal sealed class Pipeline : IDisposable
             Description = options.Description,
             FailMode = options.FailMode,
             ControllersConfigured = options.Controllers.Count > 0,
+            TakeoverDelay = 3 * options.InactivityProbe,
+            PacketInRate = options.PacketInRate,
+            PacketInBurst = options.PacketInBurst,
         };
         Switch = new OfSwitch(identity, _forwarding, ports, ports, meters: null, time);
         _forwarding.PacketIns = Switch;

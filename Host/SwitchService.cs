@@ -64,6 +64,8 @@ internal sealed class SwitchService(SwitchOptions options, LogControl logs, IHos
         UnixctlCommands commands = new();
         GeneralCommands.Register(commands, logs, lifetime.StopApplication);
         pipeline.Register(commands);
+        List<OfConnector> connectors = [];
+        ControllerCommands.Register(commands, options.Bridge, pipeline.Switch, connectors);
         _undo.Push(new UnixctlServer(
             UnixctlServer.PathIn(options.RunDirectory, Environment.ProcessId), commands, logs.CreateLogger<UnixctlServer>()).DisposeAsync);
 
@@ -79,7 +81,13 @@ internal sealed class SwitchService(SwitchOptions options, LogControl logs, IHos
 
         foreach (Target target in options.Controllers)
         {
-            var connector = new OfConnector(target, pipeline.Switch, connections, log, options.Tls) { MaxBackoff = options.MaxBackoff };
+            var connector = new OfConnector(target, pipeline.Switch, connections, log, options.Tls)
+            {
+                MaxBackoff = options.MaxBackoff,
+                AuxiliaryCount = options.AuxiliaryCount,
+            };
+            lock (connectors)
+                connectors.Add(connector);
             _undo.Push(connector.DisposeAsync);
             connector.Start();
         }

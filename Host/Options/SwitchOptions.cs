@@ -62,6 +62,15 @@ internal sealed record SwitchOptions
     /// <summary>Longest wait between attempts to connect.</summary>
     public TimeSpan MaxBackoff { get; init; }
 
+    /// <summary>Auxiliary connections to each controller.</summary>
+    public byte AuxiliaryCount { get; init; }
+
+    /// <summary>Most packet_ins of a kind to a controller in a second; 0: any number.</summary>
+    public uint PacketInRate { get; init; }
+
+    /// <summary>Most packet_ins of a kind at once; 0: a quarter of the rate.</summary>
+    public uint PacketInBurst { get; init; }
+
     /// <summary>Most megaflows.</summary>
     public int FlowLimit { get; init; }
 
@@ -78,6 +87,9 @@ internal sealed record SwitchOptions
         TlsFiles? tls = LoadTls(settings);
         string bridge = BridgeName(settings);
         IReadOnlyList<PortOption> ports = PortList(settings.Many("port"));
+        int packetInRate = Number(settings, "packet-in-rate", 0, lowest: 0, highest: 1_000_000);
+        if (packetInRate == 0 && settings.Single("packet-in-burst") is { } burst)
+            throw new UsageException($"{burst.Origin}: means nothing without a packet-in-rate");
         return new SwitchOptions
         {
             Bridge = bridge,
@@ -92,6 +104,9 @@ internal sealed record SwitchOptions
             Description = Describe(settings.Many("desc")),
             InactivityProbe = Seconds(settings, "inactivity-probe", 5, lowest: 0),
             MaxBackoff = Seconds(settings, "max-backoff", 8, lowest: 1),
+            AuxiliaryCount = (byte)Number(settings, "auxiliary", 0, lowest: 0, highest: 16),
+            PacketInRate = (uint)packetInRate,
+            PacketInBurst = (uint)Number(settings, "packet-in-burst", 0, lowest: 1, highest: 1_000_000),
             FlowLimit = Number(settings, "flow-limit", 200_000, lowest: 1, highest: 200_000),
             Tls = tls,
             LogLevel = Choice(settings, "log-level", VlogLevel.Info, [.. Enum.GetValues<VlogLevel>().Select(level => (level.Name(), level))]),

@@ -90,6 +90,9 @@ public sealed partial class OfConnection : IOfConnection, IDisposable
     /// <inheritdoc/>
     public TimeSpan Silence => _options.Time.GetElapsedTime(Volatile.Read(ref _lastReceived));
 
+    /// <summary>Why it is closed when it is told to stop.</summary>
+    internal string StopReason { get; init; } = "shutting down";
+
     internal EndPoint? LocalEndPoint => _socket.LocalEndPoint;
 
     internal EndPoint? RemoteEndPoint => _socket.RemoteEndPoint;
@@ -105,11 +108,10 @@ public sealed partial class OfConnection : IOfConnection, IDisposable
 
     /// <summary>Serves the connection until it ends. Once only.</summary>
     /// <param name="stop">Closes it.</param>
-    /// <param name="stopReason">Why it is closed then.</param>
     /// <returns>Why it ended. Failures of the peer and the network end it, they don't throw.</returns>
-    public async Task<string> RunAsync(CancellationToken stop = default, string stopReason = "shutting down")
+    public async Task<string> RunAsync(CancellationToken stop = default)
     {
-        using CancellationTokenRegistration registration = stop.Register(() => Close(stopReason));
+        using CancellationTokenRegistration registration = stop.Register(() => Close(StopReason));
         Task writer = Task.Run(WriteLoopAsync, CancellationToken.None);
         StartProbe();
         try

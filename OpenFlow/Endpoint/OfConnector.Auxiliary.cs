@@ -57,7 +57,7 @@ public sealed partial class OfConnector
         try
         {
             OfConnection connection = await ConnectAsync(main, id).ConfigureAwait(false);
-            return await connection.RunAsync(main.Closing, "its main connection has gone").ConfigureAwait(false);
+            return await connection.RunAsync(main.Closing).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is SocketException or IOException or AuthenticationException or ObjectDisposedException or OperationCanceledException)
         {

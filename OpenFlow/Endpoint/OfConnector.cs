@@ -157,7 +157,12 @@ public sealed partial class OfConnector : IAsyncDisposable
             if (Target.Transport == TargetTransport.Ssl)
                 stream = await _tls!.ConnectAsync(stream, Target.Host!, either.Token).ConfigureAwait(false);
             string name = main is null ? Target.ToString() : $"{Target}#{auxiliaryId}";
-            return new OfConnection(socket, stream, name, Kind, _handler, _options, _logger) { Main = main, AuxiliaryId = auxiliaryId };
+            return new OfConnection(socket, stream, name, Kind, _handler, _options, _logger)
+            {
+                Main = main,
+                AuxiliaryId = auxiliaryId,
+                StopReason = main is null ? "shutting down" : "its main connection has gone",
+            };
         }
         catch
         {

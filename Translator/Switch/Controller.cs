@@ -3,7 +3,10 @@ using OvsBridge.OpenFlow.Messages;
 
 namespace OvsBridge.Translator.Switch;
 
-/// <summary>One connection as the switch sees it: role, async masks, miss_send_len.</summary>
+/// <summary>
+/// One connection as the switch sees it. Role, async masks, miss_send_len and the limit of packet_ins belong to the channel, which an
+/// auxiliary connection shares with its main one (OpenFlow 1.3.5, 6.3.6).
+/// </summary>
 /// <remarks>
 /// Written under the switch's lock (the role) or by the connection's own thread; read by any thread that has an
 /// asynchronous message to give.
@@ -16,29 +19,51 @@ internal sealed class Controller
     private const uint AllPortReasons = 0b111;
     private const uint AllFlowRemovedReasons = 0b1111;
 
-    private volatile ControllerRole _role = ControllerRole.Equal;
-    private volatile AsyncConfig _async;
-    private volatile ushort _missSendLength;
+    private readonly ChannelState _channel;
+    private volatile bool _isIdentified;
+    private long _packetIns;
 
-    public Controller(IOfConnection connection, OfSwitchOptions options, TimeProvider time)
+    /// <summary>Makes it.</summary>
+    /// <param name="connection">The peer.</param>
+    /// <param name="main">Its main connection; null: it is one itself.</param>
+    /// <param name="options">Limits.</param>
+    /// <param name="time">Clock.</param>
+    public Controller(IOfConnection connection, Controller? main, OfSwitchOptions options, TimeProvider time)
     {
         Connection = connection;
+        Main = main ?? this;
         Multiparts = new MultipartAssembler(options.MaxMultipartBytes);
         Bundles = new Bundles(options, time, error => connection.Send(error));
-        _missSendLength = IsService ? (ushort)0 : DefaultMissSendLength;
 
         // 6.3.4 and 7.3.10: a slave gets port status only; packets with invalid TTL go to whom asks for them.
-        _async = new AsyncConfig(
-            PacketInMaster: (1u << (int)PacketInReason.NoMatch) | (1u << (int)PacketInReason.Action),
-            PacketInSlave: 0,
-            PortStatusMaster: AllPortReasons,
-            PortStatusSlave: AllPortReasons,
-            FlowRemovedMaster: AllFlowRemovedReasons,
-            FlowRemovedSlave: 0);
+        _channel = main?._channel ?? new ChannelState
+        {
+            MissSendLength = IsService ? (ushort)0 : DefaultMissSendLength,
+            Limiter = new PacketInLimiter(options.PacketInRate, options.PacketInBurst, time),
+            Async = new AsyncConfig(
+                PacketInMaster: (1u << (int)PacketInReason.NoMatch) | (1u << (int)PacketInReason.Action),
+                PacketInSlave: 0,
+                PortStatusMaster: AllPortReasons,
+                PortStatusSlave: AllPortReasons,
+                FlowRemovedMaster: AllFlowRemovedReasons,
+                FlowRemovedSlave: 0),
+        };
     }
 
     /// <summary>The peer.</summary>
     public IOfConnection Connection { get; }
+
+    /// <summary>The main connection of the channel, which may be this one.</summary>
+    public Controller Main { get; }
+
+    /// <summary>Whether the peer has asked for the features, and so knows whose connection this is.</summary>
+    public bool IsIdentified { get => _isIdentified; set => _isIdentified = value; }
+
+    /// <summary>packet_ins given to this connection.</summary>
+    public long PacketIns => Interlocked.Read(ref _packetIns);
+
+    /// <summary>Holds packet_ins of the channel back.</summary>
+    public PacketInLimiter Limiter => _channel.Limiter;
 
     /// <summary>
     /// A tool's connection (the management socket, --listen): as Open vSwitch, it gets no asynchronous messages until it sets a
@@ -53,29 +78,50 @@ internal sealed class Controller
     public Bundles Bundles { get; }
 
     /// <summary>Role in force.</summary>
-    public ControllerRole Role { get => _role; set => _role = value; }
+    public ControllerRole Role { get => _channel.Role; set => _channel.Role = value; }
 
     /// <summary>Bytes of a packet that no output action sends to the controller; 0xffff: all.</summary>
-    public ushort MissSendLength { get => _missSendLength; set => _missSendLength = value; }
+    public ushort MissSendLength { get => _channel.MissSendLength; set => _channel.MissSendLength = value; }
 
     /// <summary>Which asynchronous messages it wants.</summary>
     public AsyncConfig Async
     {
-        get => _async;
+        get => _channel.Async;
         set
         {
-            _async = value;
-            if (IsService && _missSendLength == 0)
-                _missSendLength = DefaultMissSendLength;
+            _channel.Async = value;
+            if (IsService && MissSendLength == 0)
+                MissSendLength = DefaultMissSendLength;
         }
     }
 
-    public bool Wants(PacketInReason reason) => Wants(_async.PacketInMaster, _async.PacketInSlave, (int)reason);
+    public bool Wants(PacketInReason reason) => Wants(Async.PacketInMaster, Async.PacketInSlave, (int)reason);
 
-    public bool Wants(PortReason reason) => Wants(_async.PortStatusMaster, _async.PortStatusSlave, (int)reason);
+    public bool Wants(PortReason reason) => Wants(Async.PortStatusMaster, Async.PortStatusSlave, (int)reason);
 
-    public bool Wants(FlowRemovedReason reason) => Wants(_async.FlowRemovedMaster, _async.FlowRemovedSlave, (int)reason);
+    public bool Wants(FlowRemovedReason reason) => Wants(Async.FlowRemovedMaster, Async.FlowRemovedSlave, (int)reason);
+
+    public void Give(PacketIn packet)
+    {
+        if (Connection.TrySendAsynchronous(packet))
+            Interlocked.Increment(ref _packetIns);
+    }
 
     private bool Wants(uint master, uint slave, int reason) =>
-        !(IsService && _missSendLength == 0) && ((_role == ControllerRole.Slave ? slave : master) & (1u << reason)) != 0;
+        !(IsService && MissSendLength == 0) && ((Role == ControllerRole.Slave ? slave : master) & (1u << reason)) != 0;
+
+    private sealed class ChannelState
+    {
+        private volatile ControllerRole _role = ControllerRole.Equal;
+        private volatile AsyncConfig _async = null!;
+        private volatile ushort _missSendLength;
+
+        public required PacketInLimiter Limiter { get; init; }
+
+        public ControllerRole Role { get => _role; set => _role = value; }
+
+        public required AsyncConfig Async { get => _async; set => _async = value; }
+
+        public required ushort MissSendLength { get => _missSendLength; set => _missSendLength = value; }
+    }
 }

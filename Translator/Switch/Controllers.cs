@@ -1,8 +1,11 @@
 using System.Collections.Concurrent;
+using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Endpoint;
 using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Translator.Classifier;
+using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Switch;
 
@@ -16,23 +19,37 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
     /// <summary>What the pipeline knows of a packet and the frame does not show: metadata, registers, tunnel id.</summary>
     private static readonly Field[] _pipelineFields = [.. FieldTable.All.Where(field => field.Rewrite is Rewrite.Pipeline or Rewrite.Tunnel)];
 
+    [ThreadStatic]
+    private static TrackedFlow? _hashed;
+
     private readonly ConcurrentDictionary<IOfConnection, Controller> _byConnection = [];
-    private volatile Controller[] _all = [];
+    private volatile Controller[] _all = []; // main connections
+    private volatile Controller[] _auxiliaries = [];
     private ulong? _generationId;
 
-    /// <summary>All connections, oldest first.</summary>
-    public IReadOnlyList<Controller> All => _all;
+    /// <summary>All connections, main ones first, each kind oldest first.</summary>
+    public IReadOnlyList<Controller> All => [.. _all, .. _auxiliaries];
 
-    /// <summary>Connected controllers, tools not counted.</summary>
+    /// <summary>Connected controllers, tools and auxiliary connections not counted.</summary>
     public int ConnectedCount => _all.Count(controller => !controller.IsService);
 
     /// <summary>A connection came.</summary>
     public void Add(IOfConnection connection)
     {
-        Controller controller = new(connection, options, time);
+        Controller? main = connection.Main is null ? null : Find(connection.Main);
+        if (connection.Main is not null && main is null)
+        {
+            connection.Close("its main connection has gone");
+            return;
+        }
+
+        Controller controller = new(connection, main, options, time);
         if (!_byConnection.TryAdd(connection, controller))
             throw new ArgumentException($"{connection.Name} is connected already", nameof(connection));
-        _all = [.. _all, controller];
+        if (main is null)
+            _all = [.. _all, controller];
+        else
+            _auxiliaries = [.. _auxiliaries, controller];
     }
 
     /// <summary>A connection went.</summary>
@@ -42,6 +59,7 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
             return;
         _all = [.. _all.Where(other => other != controller)];
         controller.Bundles.Dispose();
+        _auxiliaries = [.. _auxiliaries.Where(other => other != controller)];
     }
 
     /// <summary>The connection's state, or null when it has gone.</summary>
@@ -65,7 +83,7 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
         {
             foreach (Controller other in _all)
             {
-                if (other != controller && other.Role == ControllerRole.Master)
+                if (other != controller.Main && other.Role == ControllerRole.Master)
                     other.Role = ControllerRole.Slave;
             }
         }
@@ -80,7 +98,7 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
     {
         foreach (Controller controller in _all)
         {
-            if (controller != cause && controller.Wants(status.Reason))
+            if (controller != cause?.Main && controller.Wants(status.Reason))
                 controller.Connection.TrySendAsynchronous(status);
         }
     }
@@ -99,14 +117,46 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
     public void Deliver(PacketInEvent packet)
     {
         PacketIn? whole = null;
+        ulong? hash = null;
         foreach (Controller controller in _all)
         {
-            if (!controller.Wants(packet.Reason))
+            if (!controller.Wants(packet.Reason) || !controller.Limiter.Admit(packet.Reason))
                 continue;
             whole ??= Message(packet, LongestWanted(packet));
             int length = Limit(packet.MaxLength ?? controller.MissSendLength, whole.Data.Length);
-            controller.Connection.TrySendAsynchronous(length == whole.Data.Length ? whole : whole with { Data = whole.Data[..length] });
+            Way(controller, packet, ref hash).Give(length == whole.Data.Length ? whole : whole with { Data = whole.Data[..length] });
         }
+    }
+
+    /// <summary>
+    /// The connection of a controller that a packet_in takes. 6.3.6: packets are spread over the auxiliary connections such that a flow
+    /// stays on one; here by rendezvous hashing, so that a connection that comes or goes moves only the flows that it gets or had.
+    /// </summary>
+    private Controller Way(Controller main, PacketInEvent packet, ref ulong? hash)
+    {
+        Controller best = main;
+        ulong highest = 0;
+        foreach (Controller auxiliary in _auxiliaries)
+        {
+            if (auxiliary.Main != main || !auxiliary.IsIdentified)
+                continue;
+            hash ??= FlowHash(packet);
+            ulong drawn = KeyHash.Finish(KeyHash.Add(hash.Value, auxiliary.Connection.AuxiliaryId));
+            if (best == main || drawn > highest)
+                (best, highest) = (auxiliary, drawn);
+        }
+
+        return best;
+    }
+
+    /// <summary>The same for all packets of a connection, both ways.</summary>
+    private static ulong FlowHash(PacketInEvent packet)
+    {
+        if (!PacketParser.TryParse(packet.Frame.Span, packet.InPort, out FlowKey key))
+            return 0;
+        TrackedFlow flow = _hashed ??= new TrackedFlow(new DatapathCapabilities(new HashSet<DpActionType>(), 0, 0, 0));
+        flow.Load(key);
+        return GroupSelect.Hash(flow);
     }
 
     private int LongestWanted(PacketInEvent packet)

@@ -47,8 +47,6 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     private readonly Expiry _expiry;
 
     private PipelineState _state;
-    private FailMode _failMode;
-    private bool _controllersConfigured;
 
     /// <summary>Makes a switch with empty tables and publishes its first snapshot.</summary>
     /// <param name="options">Identity and limits.</param>
@@ -72,6 +70,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         _time = time;
         _failMode = options.FailMode;
         _controllersConfigured = options.ControllersConfigured;
+        _aloneSinceNs = time.NowNs();
+        _takeover = time.CreateTimer(_ => TakeOver(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
 
         _controllers = new Controllers(options, time);
         _flowMods = new FlowModHandler(time, forwarding.PushStats);
@@ -89,6 +89,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             Tables = TableSettings.Defaults(options.MaxFlowsPerTable),
         };
         forwarding.SnapshotPublished(_state.Snapshot);
+        ArmTakeover();
     }
 
     /// <summary>An OFPT_ERROR came from a peer (nothing is owed to it but a line in the log). Raised on the connection's thread.</summary>
@@ -97,22 +98,10 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     /// <summary>The pipeline now. Any thread.</summary>
     public PipelineSnapshot Snapshot => State.Snapshot;
 
-    /// <summary>The connections with their roles. Any thread.</summary>
-    public IReadOnlyList<(IOfConnection Connection, ControllerRole Role)> Connections =>
-        [.. _controllers.All.Select(controller => (controller.Connection, controller.Role))];
+    /// <summary>The connections, main ones first. Any thread.</summary>
+    public IReadOnlyList<ConnectionInfo> Connections => [.. _controllers.All.Select(ConnectionInfo.Of)];
 
     private PipelineState State => Volatile.Read(ref _state);
-
-    /// <summary>Changes what the switch does while no controller is there, and whether it is told to connect to any.</summary>
-    public void SetFailMode(FailMode mode, bool controllersConfigured)
-    {
-        lock (_gate)
-        {
-            _failMode = mode;
-            _controllersConfigured = controllersConfigured;
-            UpdateStandalone();
-        }
-    }
 
     /// <inheritdoc/>
     public void OnConnected(IOfConnection connection)
@@ -130,6 +119,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         lock (_gate)
         {
             _controllers.Remove(connection);
+            NoteLost(connection);
             UpdateStandalone();
         }
     }
@@ -165,7 +155,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
                 break;
             case FeaturesRequest:
                 Reply(connection, message, new FeaturesReply(
-                    _options.DatapathId, BufferCount: 0, PipelineSnapshot.TableCount, AuxiliaryId: 0, SwitchFeatures.SwitchCapabilities));
+                    _options.DatapathId, BufferCount: 0, PipelineSnapshot.TableCount, connection.AuxiliaryId, SwitchFeatures.SwitchCapabilities));
+                peer.IsIdentified = true;
                 break;
             case GetConfigRequest:
                 Reply(connection, message, new GetConfigReply(Snapshot.Fragments, peer.MissSendLength));
@@ -221,8 +212,12 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         _controllers.Deliver(packet);
     }
 
-    /// <summary>Stops the timer. Connections must have gone.</summary>
-    public void Dispose() => _expiry.Dispose();
+    /// <summary>Stops the timers. Connections must have gone.</summary>
+    public void Dispose()
+    {
+        _takeover.Dispose();
+        _expiry.Dispose();
+    }
 
     private static void Reply(IOfConnection connection, OfMessage request, OfMessage reply) => connection.Send(reply with { Xid = request.Xid });
 
@@ -338,23 +333,6 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
 
     /// <summary>As Open vSwitch: some controllers say ANY and mean "none".</summary>
     private static uint PacketInPort(PacketOut packet) => packet.InPort == OfPorts.Any ? OfPorts.Controller : packet.InPort;
-
-    private StandaloneMode WantedStandalone() => _failMode switch
-    {
-        FailMode.Standalone when !_controllersConfigured && _controllers.ConnectedCount == 0 => StandaloneMode.OnMiss,
-        FailMode.Standalone when _controllersConfigured && _controllers.ConnectedCount == 0 => StandaloneMode.Always,
-        _ => StandaloneMode.Off,
-    };
-
-    private void UpdateStandalone()
-    {
-        StandaloneMode wanted = WantedStandalone();
-        if (wanted == State.Snapshot.Standalone)
-            return;
-        PipelineEdit edit = new(State);
-        edit.Snapshot = edit.Snapshot with { Standalone = wanted };
-        Commit(edit);
-    }
 
     /// <summary>Publishes what was edited; the one place where the pipeline changes. Under the lock.</summary>
     /// <param name="edit">The change.</param>

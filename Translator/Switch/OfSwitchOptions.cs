@@ -30,6 +30,18 @@ public sealed record OfSwitchOptions
     /// <summary>Whether the switch is told to connect to controllers.</summary>
     public bool ControllersConfigured { get; init; }
 
+    /// <summary>
+    /// How long no controller may have been heard of until a standalone switch acts by itself. Open vSwitch: three probe intervals, for
+    /// silence, for the probe's answer, and for connecting again.
+    /// </summary>
+    public TimeSpan TakeoverDelay { get; init; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>Most packet_ins of a kind (misses, others) that a controller gets in a second; 0: no limit.</summary>
+    public uint PacketInRate { get; init; }
+
+    /// <summary>Most packet_ins of a kind that a controller gets at once after a pause; 0: a quarter of the rate.</summary>
+    public uint PacketInBurst { get; init; }
+
     /// <summary>Most flows of a table; OFPMP_TABLE_FEATURES can lower it for a table.</summary>
     public int MaxFlowsPerTable { get; init; } = 1_000_000;
 

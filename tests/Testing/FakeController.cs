@@ -22,10 +22,12 @@ public sealed class FakeController : IOfConnection, IDisposable
     private bool _isGone;
 
     /// <summary>Connects.</summary>
-    public FakeController(IOfMessageHandler agent, OfConnectionKind kind = OfConnectionKind.Primary, string? name = null)
+    public FakeController(IOfMessageHandler agent, OfConnectionKind kind = OfConnectionKind.Primary, string? name = null, IOfConnection? main = null, byte auxiliaryId = 0)
     {
         _switch = agent;
         Kind = kind;
+        Main = main;
+        AuxiliaryId = auxiliaryId;
         Id = Interlocked.Increment(ref _lastId);
         Name = name ?? $"fake:{Id}";
         agent.OnConnected(this);
@@ -39,6 +41,18 @@ public sealed class FakeController : IOfConnection, IDisposable
 
     /// <inheritdoc/>
     public OfConnectionKind Kind { get; }
+
+    /// <inheritdoc/>
+    public IOfConnection? Main { get; }
+
+    /// <inheritdoc/>
+    public byte AuxiliaryId { get; }
+
+    /// <summary>What <see cref="IOfConnection.Silence"/> says.</summary>
+    public TimeSpan Silence { get; set; }
+
+    /// <summary>Whether it has been disconnected, by either side.</summary>
+    public bool IsGone => _isGone;
 
     /// <summary>Messages that wait to be expected.</summary>
     public int Waiting => _received.Count;

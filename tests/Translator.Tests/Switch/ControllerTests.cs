@@ -341,6 +341,208 @@ public sealed class ControllerTests : SwitchFixture
         Assert.That(Controller.Expect<PacketIn>().Data.ToArray(), Is.EqualTo(_frame));
     }
 
+    // limit of packet_ins
+
+    [Test]
+    public void Packet_ins_beyond_the_rate_are_held_back_and_counted()
+    {
+        StopSwitch();
+        Start(new OfSwitchOptions { DatapathId = 1, PacketInRate = 100, PacketInBurst = 10 });
+        using FakeController other = Another();
+
+        Assert.That(Storm(50), Is.EqualTo(10), "the burst");
+        Time.Advance(TimeSpan.FromMilliseconds(55));
+        Assert.That(Storm(50), Is.EqualTo(5), "100 a second");
+        Time.Advance(TimeSpan.FromHours(100));
+        Assert.That(Storm(50), Is.EqualTo(10), "credit ends with the burst");
+        Assert.Multiple(() =>
+        {
+            Assert.That(Switch.Connections.Select(info => (info.PacketIns, info.PacketInsLimited)), Is.All.EqualTo((25L, 125L)));
+            Assert.That(other.TakeAll(), Has.Count.EqualTo(25), "each controller has its own credit");
+        });
+        Assert.That(Controller.Ask<EchoReply>(new EchoRequest(default)).Data.Length, Is.Zero);
+
+        int Storm(int packets)
+        {
+            for (int i = 0; i < packets; i++)
+                Switch.OnPacketIn(Packet());
+            return Controller.TakeAll().Count;
+        }
+    }
+
+    [Test]
+    public void Misses_do_not_starve_what_flows_send()
+    {
+        StopSwitch();
+        Start(new OfSwitchOptions { DatapathId = 1, PacketInRate = 4 });
+        for (int i = 0; i < 10; i++)
+            Switch.OnPacketIn(Packet(PacketInReason.NoMatch));
+
+        Switch.OnPacketIn(Packet(PacketInReason.Action));
+
+        Assert.That(
+            Controller.TakeAll().Cast<PacketIn>().Select(packet => packet.Reason),
+            Is.EqualTo(new[] { PacketInReason.NoMatch, PacketInReason.Action }), "a burst of a quarter of the rate for each kind");
+    }
+
+    [Test]
+    public void Rate_of_average_is_kept_over_uneven_time([Values(1u, 7u, 1000u, 1_000_000u)] uint rate)
+    {
+        var time = new ManualTime();
+        var limiter = new PacketInLimiter(rate, burst: 1, time);
+        var random = new Random(4);
+        Assert.That(limiter.Admit(PacketInReason.Action), Is.True);
+        TimeSpan interval = TimeSpan.FromSeconds(1) / rate, all = TimeSpan.Zero;
+        long admitted = 0;
+        for (int i = 0; i < 5000; i++)
+        {
+            TimeSpan step = interval * random.NextDouble();
+            all += step;
+            time.Advance(step);
+            if (limiter.Admit(PacketInReason.Action))
+                admitted++;
+        }
+
+        Assert.That(admitted, Is.InRange((all.TotalSeconds * rate * 0.66) - 1, all.TotalSeconds * rate), "a credit is lost only when it is not used");
+        Assert.That(limiter.Refused, Is.EqualTo(5000 - admitted));
+    }
+
+    // auxiliary connections
+
+    [Test]
+    public void Auxiliary_connection_has_its_number_and_the_roles_and_masks_of_its_main_one()
+    {
+        using FakeController auxiliary = Auxiliary(Controller, 3);
+        using FakeController other = Another();
+        FeaturesReply main = Controller.Ask<FeaturesReply>(new FeaturesRequest()), own = auxiliary.Ask<FeaturesReply>(new FeaturesRequest());
+
+        Assert.Multiple(() =>
+        {
+            Assert.That((main.AuxiliaryId, own.AuxiliaryId), Is.EqualTo((0, 3)));
+            Assert.That(own.DatapathId, Is.EqualTo(main.DatapathId));
+        });
+
+        auxiliary.Ask<RoleReply>(Role(ControllerRole.Master, 1));
+        Assert.That(Controller.Ask<RoleReply>(Role(ControllerRole.NoChange)).Role, Is.EqualTo(ControllerRole.Master));
+        other.Ask<RoleReply>(Role(ControllerRole.Master, 2));
+        Assert.That(auxiliary.Ask<RoleReply>(Role(ControllerRole.NoChange)).Role, Is.EqualTo(ControllerRole.Slave));
+        auxiliary.Fails(Flows.Command("add-flow in_port=2,actions=drop"), OfError.BadRequestIsSlave);
+
+        AsyncConfig config = new(1, 2, 3, 4, 5, 6);
+        auxiliary.Succeeds(new SetAsync(config));
+        Assert.That(Controller.Ask<GetAsyncReply>(new GetAsyncRequest()).Config, Is.EqualTo(config));
+        auxiliary.Succeeds(new SetConfig(FragmentHandling.Normal, 77));
+        Assert.That(Controller.Ask<GetConfigReply>(new GetConfigRequest()).MissSendLength, Is.EqualTo(77));
+    }
+
+    [Test]
+    public void Requests_on_an_auxiliary_connection_work_and_are_answered_there()
+    {
+        using FakeController auxiliary = Auxiliary(Controller, 1);
+
+        auxiliary.Succeeds("add-flow in_port=1,actions=drop");
+        Assert.That(auxiliary.QueryOne<FlowAnswer>(new FlowQuery(FlowFilter.All)).Flows, Has.Count.EqualTo(1));
+        Assert.That(FlowCount, Is.EqualTo(1));
+        Controller.ExpectNothing();
+    }
+
+    [Test]
+    public void Packet_ins_are_spread_over_auxiliary_connections_and_a_flow_stays_on_one()
+    {
+        FakeController[] auxiliaries = [.. Enumerable.Range(1, 4).Select(id => Auxiliary(Controller, (byte)id))];
+        foreach (FakeController each in auxiliaries)
+            each.Ask<FeaturesReply>(new FeaturesRequest());
+        for (int round = 0; round < 3; round++)
+        {
+            for (int flow = 0; flow < 100; flow++)
+                Switch.OnPacketIn(Packet(frame: Udp(flow, round)));
+        }
+
+        Controller.ExpectNothing();
+        var perFlow = new Dictionary<int, HashSet<int>>();
+        for (int i = 0; i < auxiliaries.Length; i++)
+        {
+            IReadOnlyList<OfMessage> got = auxiliaries[i].TakeAll();
+            Assert.That(got, Has.Count.GreaterThan(15), "its share of 300");
+            var rounds = new Dictionary<int, List<int>>();
+            foreach (PacketIn packet in got.Cast<PacketIn>())
+            {
+                (int flow, int round) = (packet.Data.Span[35], packet.Data.Span[42]);
+                (perFlow.TryGetValue(flow, out HashSet<int>? ways) ? ways : perFlow[flow] = []).Add(i);
+                (rounds.TryGetValue(flow, out List<int>? list) ? list : rounds[flow] = []).Add(round);
+            }
+
+            Assert.That(rounds.Values, Is.All.EqualTo(new[] { 0, 1, 2 }), "in order");
+        }
+
+        Assert.That(perFlow.Values.Select(ways => ways.Count), Is.All.EqualTo(1));
+
+        // One goes: its flows move, the others stay.
+        auxiliaries[0].Dispose();
+        for (int flow = 0; flow < 100; flow++)
+            Switch.OnPacketIn(Packet(frame: Udp(flow, 9)));
+        for (int i = 1; i < auxiliaries.Length; i++)
+        {
+            var flows = auxiliaries[i].TakeAll().Cast<PacketIn>().Select(packet => (int)packet.Data.Span[35]).ToHashSet();
+            Assert.That(flows, Is.SupersetOf(perFlow.Where(entry => entry.Value.Contains(i)).Select(entry => entry.Key)));
+        }
+
+        foreach (FakeController each in auxiliaries)
+            each.Dispose();
+        Switch.OnPacketIn(Packet());
+        Controller.Expect<PacketIn>();
+    }
+
+    [Test]
+    public void Auxiliary_connection_gets_nothing_unasked_until_it_knows_the_switch_and_then_only_packet_ins()
+    {
+        using FakeController auxiliary = Auxiliary(Controller, 1);
+        Switch.OnPacketIn(Packet());
+        Controller.Expect<PacketIn>();
+        auxiliary.Ask<FeaturesReply>(new FeaturesRequest());
+
+        Controller.Succeeds("add-flow send_flow_rem,in_port=1,actions=drop");
+        Switch.OnPacketIn(Packet());
+        LinkDown(2);
+        Controller.Send("del-flows");
+        Controller.Send(new BarrierRequest());
+
+        auxiliary.Expect<PacketIn>();
+        auxiliary.ExpectNothing();
+        Assert.That(
+            Controller.TakeAll().Select(message => message.Type),
+            Is.EquivalentTo(new[] { OfType.PortStatus, OfType.FlowRemoved, OfType.BarrierReply }));
+    }
+
+    [Test]
+    public void Port_mod_on_an_auxiliary_connection_is_not_told_to_its_controller()
+    {
+        using FakeController auxiliary = Auxiliary(Controller, 1);
+        using FakeController other = Another();
+
+        auxiliary.Succeeds(new PortMod(1, 0x020000000001, PortConfig.NoFwd, PortConfig.NoFwd, 0));
+
+        other.Expect<PortStatus>();
+        Controller.ExpectNothing();
+    }
+
+    [Test]
+    public void Auxiliary_connections_are_no_controllers_of_their_own()
+    {
+        using FakeController auxiliary = Auxiliary(Controller, 1);
+        Controller.Dispose();
+        Time.Advance(TimeSpan.FromSeconds(15));
+
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Always));
+        using FakeController late = Auxiliary(Controller, 2);
+        Assert.That(late.IsGone, Is.True, "its main connection has gone before");
+    }
+
+    private FakeController Auxiliary(FakeController main, byte id) => new(Switch, main: main, auxiliaryId: id);
+
+    private static byte[] Udp(int flow, int round) =>
+        Packets.Frame($"udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,nw_src=10.0.0.1,nw_dst=10.0.0.2,tp_src={flow},tp_dst=53", [(byte)round]);
+
     // configuration
 
     [Test]
@@ -460,18 +662,64 @@ public sealed class ControllerTests : SwitchFixture
     }
 
     [Test]
-    public void Standalone_switch_forwards_by_itself_exactly_while_its_controllers_are_away()
+    public void Standalone_switch_takes_over_three_probe_intervals_after_its_last_controller_was_heard_of()
     {
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off));
         FakeController second = Another();
         Controller.Dispose();
+        Time.Advance(TimeSpan.FromMinutes(1));
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off), "one is left");
 
         second.Dispose();
+        Time.Advance(TimeSpan.FromSeconds(14.9));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off), "it may come back");
+        Time.Advance(TimeSpan.FromSeconds(0.1));
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Always));
 
         using FakeController third = Another();
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off), "at once");
+        Time.Advance(TimeSpan.FromMinutes(1));
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off));
+    }
+
+    [Test]
+    public void Silence_before_the_loss_counts()
+    {
+        Controller.Silence = TimeSpan.FromSeconds(10); // two intervals without an answer to the probe
+        Controller.Dispose();
+
+        Time.Advance(TimeSpan.FromSeconds(4.9));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off));
+        Time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Always));
+    }
+
+    [Test]
+    public void Controller_that_comes_back_in_time_stops_the_takeover()
+    {
+        Controller.Dispose();
+        Time.Advance(TimeSpan.FromSeconds(14));
+        FakeController again = Another();
+        Time.Advance(TimeSpan.FromSeconds(14));
+        again.Dispose();
+
+        Time.Advance(TimeSpan.FromSeconds(14.9));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off), "the time counts anew");
+        Time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Always));
+    }
+
+    [Test]
+    public void Controllers_that_never_come_are_waited_for_as_long()
+    {
+        StopSwitch();
+        Start(new OfSwitchOptions { DatapathId = 1, ControllersConfigured = true, TakeoverDelay = TimeSpan.FromSeconds(3) });
+        Controller.Dispose(); // the fixture's; it had come at once
+
+        Time.Advance(TimeSpan.FromSeconds(2.9));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off));
+        Time.Advance(TimeSpan.FromSeconds(0.1));
+        Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Always));
     }
 
     [Test]
@@ -480,6 +728,7 @@ public sealed class ControllerTests : SwitchFixture
         Controller.Dispose();
 
         using FakeController tool = Another(OfConnectionKind.Service);
+        Time.Advance(TimeSpan.FromSeconds(15));
 
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Always));
     }
@@ -490,6 +739,7 @@ public sealed class ControllerTests : SwitchFixture
         StopSwitch();
         Start(new OfSwitchOptions { DatapathId = 1, FailMode = FailMode.Secure, ControllersConfigured = true });
         Controller.Dispose();
+        Time.Advance(TimeSpan.FromMinutes(1));
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off));
 
         Switch.SetFailMode(FailMode.Secure, controllersConfigured: false);
@@ -500,6 +750,7 @@ public sealed class ControllerTests : SwitchFixture
     public void Fail_mode_and_controllers_change_while_running()
     {
         Controller.Dispose();
+        Time.Advance(TimeSpan.FromMinutes(1));
         Switch.SetFailMode(FailMode.Secure, controllersConfigured: true);
         Assert.That(Switch.Snapshot.Standalone, Is.EqualTo(StandaloneMode.Off));
 
