@@ -46,6 +46,9 @@ internal sealed class MemoryPorts(IReadOnlyList<PortOption> ports, IDatapath dat
     public IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports) => [.. ports.Select(_ => new PortStatsEntry())];
 
     /// <inheritdoc/>
+    public IReadOnlyList<PortQueue> ReadQueues(SwitchPort port) => [];
+
+    /// <inheritdoc/>
     public void Dispose()
     {
     }

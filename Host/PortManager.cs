@@ -83,6 +83,11 @@ internal sealed partial class PortManager : IPorts
     public IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports) => [.. ports.Select(port =>
         _links.Find(port.IfIndex) is { } found ? Entry(found.Counters) : null)];
 
+    /// <inheritdoc/>
+    /// <remarks>Queue N is class X:(N+1), as set_queue sends there.</remarks>
+    public IReadOnlyList<PortQueue> ReadQueues(SwitchPort port) => [.. _links.ReadQueues(port.IfIndex).Where(queue => queue.Minor is > 0 and <= 0xf000).Select(queue =>
+        new PortQueue(queue.Minor - 1u, Kbps(queue.MinBytesPerSecond), Kbps(queue.MaxBytesPerSecond), queue.TxBytes, queue.TxPackets, queue.Drops))];
+
     /// <summary>Stops to follow interfaces, and takes the ports out of the datapath. The switch is not told.</summary>
     public void Dispose()
     {
@@ -244,6 +249,9 @@ internal sealed partial class PortManager : IPorts
             MaxSpeedKbps = LinkFeatures.MaxSpeedKbps(settings.Supported),
         };
     }
+
+    /// <summary>Kilobits; what is less than one counts as one, since 0 means none.</summary>
+    private static ulong Kbps(ulong bytesPerSecond) => bytesPerSecond == 0 ? 0 : Math.Max(1, bytesPerSecond / 125);
 
     private static PortStatsEntry Entry(in LinkCounters counters) => new()
     {

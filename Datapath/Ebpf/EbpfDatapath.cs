@@ -325,7 +325,7 @@ public sealed class EbpfDatapath : IDatapath
                 Drop(DropReason.NoOutPort);
             }
             else if (packet.Length < packet.TotalLength || output.Length < packet.Length || output.Tunnel
-                || datapath._sender.Send(port.IfIndex, packet) != 0)
+                || datapath._sender.Send(port.IfIndex, packet, output.Priority) != 0)
             {
                 Drop(DropReason.ActionError);
             }

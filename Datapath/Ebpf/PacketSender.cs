@@ -13,10 +13,15 @@ namespace OvsBridge.Datapath.Ebpf;
 /// program sent, and a capture on the interface shows them, like all others.
 /// Any thread. A frame that the interface refuses (down, too long, no buffer) is lost and counted, as on a wire. The frame
 /// must have complete checksums unless it is a GSO packet; see <see cref="ChecksumFixer"/>.
+/// A frame's priority, which names its queue, is a setting of the socket (SO_PRIORITY; as ancillary data only since Linux 6.14). Frames with one
+/// take turns on a socket of their own, the others don't wait for them.
 /// </remarks>
 internal sealed unsafe class PacketSender : IDisposable
 {
     private readonly SafeSocketFd _socket;
+    private readonly SafeSocketFd _queued;
+    private readonly Lock _queuedLock = new();
+    private uint _priority;
     private long _sent;
     private long _failed;
 
@@ -24,15 +29,16 @@ internal sealed unsafe class PacketSender : IDisposable
     /// <exception cref="DatapathException">No CAP_NET_RAW.</exception>
     public PacketSender()
     {
-        int fd = LibC.Socket(LibC.AfPacket, LibC.SockRaw | LibC.SockCloexec, 0);
-        if (fd < 0)
+        _socket = Open();
+        try
         {
-            int errno = Marshal.GetLastPInvokeError();
-            throw new DatapathException($"opening a packet socket: {Errno.Describe(errno)}{(errno == Errno.EPERM ? ": needs CAP_NET_RAW" : "")}", errno);
+            _queued = Open();
         }
-
-        _socket = new SafeSocketFd(fd);
-        Set(LibC.PacketVnetHeader, "PACKET_VNET_HDR");
+        catch
+        {
+            _socket.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Frames that the kernel took.</summary>
@@ -42,8 +48,32 @@ internal sealed unsafe class PacketSender : IDisposable
     public long Failed => Interlocked.Read(ref _failed);
 
     /// <summary>Sends one frame.</summary>
+    /// <param name="ifIndex">Out of which interface.</param>
+    /// <param name="packet">The frame.</param>
+    /// <param name="priority">Its priority as the kernel has it (skb->priority): a class of the interface's queueing discipline; 0: none.</param>
     /// <returns>0, or the positive errno of the refusal.</returns>
-    public int Send(int ifIndex, DpPacket packet)
+    public int Send(int ifIndex, DpPacket packet, uint priority = 0)
+    {
+        if (priority == 0)
+            return Send(_socket, ifIndex, packet);
+        lock (_queuedLock)
+        {
+            if (_priority != priority)
+            {
+                if (LibC.SetSocketOption(_queued.Fd, LibC.SolSocket, LibC.SoPriority, (int)priority, sizeof(int)) < 0)
+                {
+                    Interlocked.Increment(ref _failed);
+                    return Marshal.GetLastPInvokeError();
+                }
+
+                _priority = priority;
+            }
+
+            return Send(_queued, ifIndex, packet);
+        }
+    }
+
+    private int Send(SafeSocketFd socket, int ifIndex, DpPacket packet)
     {
         VnetHeader header = VnetHeader.Plain;
         Span<byte> frame = packet.Data;
@@ -68,10 +98,10 @@ internal sealed unsafe class PacketSender : IDisposable
                 VectorCount = 2,
             };
             bool held = false;
-            _socket.DangerousAddRef(ref held);
+            socket.DangerousAddRef(ref held);
             try
             {
-                while (LibC.SendMessage(_socket.Fd, message, LibC.MsgDontWait) < 0)
+                while (LibC.SendMessage(socket.Fd, message, LibC.MsgDontWait) < 0)
                 {
                     int errno = Marshal.GetLastPInvokeError();
                     if (errno != Errno.EINTR)
@@ -83,7 +113,7 @@ internal sealed unsafe class PacketSender : IDisposable
             }
             finally
             {
-                _socket.DangerousRelease();
+                socket.DangerousRelease();
             }
         }
 
@@ -92,16 +122,29 @@ internal sealed unsafe class PacketSender : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _socket.Dispose();
-
-    private void Set(int option, string name)
+    public void Dispose()
     {
-        int on = 1;
-        if (LibC.SetSocketOption(_socket.Fd, LibC.SolPacket, option, on, sizeof(int)) < 0)
+        _socket.Dispose();
+        _queued.Dispose();
+    }
+
+    private static SafeSocketFd Open()
+    {
+        int fd = LibC.Socket(LibC.AfPacket, LibC.SockRaw | LibC.SockCloexec, 0);
+        if (fd < 0)
         {
             int errno = Marshal.GetLastPInvokeError();
-            _socket.Dispose();
-            throw new DatapathException($"packet socket option {name}: {Errno.Describe(errno)}", errno);
+            throw new DatapathException($"opening a packet socket: {Errno.Describe(errno)}{(errno == Errno.EPERM ? ": needs CAP_NET_RAW" : "")}", errno);
         }
+
+        SafeSocketFd socket = new(fd);
+        if (LibC.SetSocketOption(fd, LibC.SolPacket, LibC.PacketVnetHeader, 1, sizeof(int)) < 0)
+        {
+            int errno = Marshal.GetLastPInvokeError();
+            socket.Dispose();
+            throw new DatapathException($"packet socket option PACKET_VNET_HDR: {Errno.Describe(errno)}", errno);
+        }
+
+        return socket;
     }
 }

@@ -8,7 +8,7 @@ internal static unsafe partial class LibC
     internal const int AfNetlink = 16, AfPacket = 17;
     internal const int SockRaw = 3, SockCloexec = 0x80000, SockNonblock = 0x800;
     internal const int SolPacket = 263, PacketVnetHeader = 15;
-    internal const int SolSocket = 1, SoSendBuffer = 7;
+    internal const int SolSocket = 1, SoSendBuffer = 7, SoPriority = 12;
     internal const int MsgDontWait = 0x40;
     internal const int NetlinkRoute = 0;
 

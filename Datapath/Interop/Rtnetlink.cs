@@ -7,6 +7,9 @@ internal static unsafe partial class Rtnetlink
 {
     internal const ushort NlmError = 2, NlmDone = 3, NewLink = 16, DelLink = 17, GetLink = 18, SetLink = 19; // NLMSG_*, RTM_*
     internal const ushort FlagRequest = 1, FlagAck = 4, FlagDump = 0x300, FlagExclusive = 0x200, FlagCreate = 0x400; // NLM_F_*
+    internal const ushort GetTclass = 42; // RTM_*
+    internal const ushort TcKind = 1, TcOptions = 2, TcStats2 = 7, StatsBasic = 1, StatsQueue = 3, StatsPackets64 = 8; // TCA_*, TCA_STATS_*
+    internal const ushort HtbParameters = 1, HtbRate64 = 6, HtbCeil64 = 7, HfscRealTime = 1, HfscFair = 2, HfscUpperLimit = 3; // TCA_HTB_*, TCA_HFSC_*
     internal const uint GroupLink = 1; // RTMGRP_LINK
     internal const ushort Address = 1, IfName = 3, Mtu = 4, PeerLink = 5, Master = 10, OperState = 16, LinkInfo = 18, IfAlias = 20, Stats64 = 23, PeerNamespace = 37; // IFLA_*
     internal const ushort InfoKind = 1, InfoData = 2, VethPeer = 1; // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER

@@ -153,7 +153,9 @@ internal static class LinkMessages
         return (link, counters);
     }
 
-    private static bool TryTakeAttribute(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
+    /// <summary>Cuts the next attribute off <paramref name="rest"/>.</summary>
+    /// <returns>False at the end, or when what is left is not an attribute.</returns>
+    public static bool TryTakeAttribute(ref ReadOnlySpan<byte> rest, out ushort type, out ReadOnlySpan<byte> value)
     {
         type = 0;
         value = default;
@@ -170,7 +172,8 @@ internal static class LinkMessages
 
     private static uint Align(uint length) => (length + 3) & ~3u;
 
-    private static string Text(ReadOnlySpan<byte> value) => Encoding.UTF8.GetString(value.TrimEnd((byte)0));
+    /// <summary>An attribute's text.</summary>
+    public static string Text(ReadOnlySpan<byte> value) => Encoding.UTF8.GetString(value.TrimEnd((byte)0));
 
     private static LinkCounters Counters(in Rtnetlink.LinkStats64 raw) => new()
     {

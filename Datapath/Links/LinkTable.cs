@@ -5,7 +5,7 @@ using OvsBridge.Datapath.Interop;
 namespace OvsBridge.Datapath.Links;
 
 /// <summary>
-/// Asks the kernel about interfaces and sets them up and down, by rtnetlink and ethtool. Speaks of the network namespace of
+/// Asks the kernel about interfaces and sets them up and down, by rtnetlink and ethtool. Reads their queues. Speaks of the network namespace of
 /// the thread that made it. Thread-safe; calls take turns.
 /// </summary>
 public sealed class LinkTable : IDisposable
@@ -20,7 +20,11 @@ public sealed class LinkTable : IDisposable
     public IReadOnlyList<Link> List()
     {
         List<Link> links = [];
-        Ask(Rtnetlink.GetLink, Rtnetlink.FlagDump, 0, 0, 0, "listing interfaces", answer => links.Add(answer.Link));
+        Ask(Rtnetlink.GetLink, Rtnetlink.FlagDump, 0, 0, 0, "listing interfaces", body =>
+        {
+            if (LinkMessages.Read(body) is { } answer)
+                links.Add(answer.Link);
+        });
         links.Sort((a, b) => a.IfIndex.CompareTo(b.IfIndex));
         return links;
     }
@@ -30,7 +34,7 @@ public sealed class LinkTable : IDisposable
     public (Link Link, LinkCounters Counters)? Find(int ifIndex)
     {
         (Link, LinkCounters)? found = null;
-        int errno = Ask(Rtnetlink.GetLink, 0, ifIndex, 0, 0, null, answer => found = answer);
+        int errno = Ask(Rtnetlink.GetLink, 0, ifIndex, 0, 0, null, body => found = LinkMessages.Read(body));
         return errno is 0 or Errno.ENODEV ? found : throw Errno.Failed($"reading interface {ifIndex}", errno);
     }
 
@@ -71,6 +75,32 @@ public sealed class LinkTable : IDisposable
     /// <exception cref="DatapathException">The kernel refuses, or there is no such interface.</exception>
     public void SetMtu(int ifIndex, uint mtu) => Set(ifIndex, "MTU", LinkMessages.Attribute(Rtnetlink.Mtu, mtu));
 
+    /// <summary>The queues of an interface, in order of number; none when its root queueing discipline has none, or it has gone.</summary>
+    /// <exception cref="DatapathException">The kernel refuses.</exception>
+    public IReadOnlyList<LinkQueue> ReadQueues(int ifIndex)
+    {
+        uint? root = null;
+        List<LinkQueue> classes = [];
+        HashSet<ushort> inner = [];
+        int errno = Ask(
+            Rtnetlink.GetTclass, Rtnetlink.FlagDump, ifIndex, 0, 0, null, body =>
+            {
+                // The kernel begins with the root's classes. (Asked for the root itself it would tell everybody.)
+                root ??= QueueMessages.ReadQdisc(body);
+                if (QueueMessages.ReadClass(body, root.Value, out uint parent) is not { } found)
+                    return;
+                classes.Add(found);
+                inner.Add((ushort)parent);
+            },
+            QueueMessages.RestOfRequest);
+        if (errno is not (0 or Errno.ENODEV))
+            throw Errno.Failed($"reading the queues of interface {ifIndex}", errno);
+        // A packet can't be given to a class that has others below it.
+        classes.RemoveAll(found => inner.Contains(found.Minor));
+        classes.Sort((a, b) => a.Minor.CompareTo(b.Minor));
+        return classes;
+    }
+
     /// <summary>Speed and abilities of an interface; null when its driver does not tell, or it has gone.</summary>
     public unsafe EthernetSettings? ReadSettings(string name)
     {
@@ -94,10 +124,10 @@ public sealed class LinkTable : IDisposable
     private void Set(int ifIndex, string what, byte[] attribute) => Ask(
         Rtnetlink.SetLink, Rtnetlink.FlagAck, ifIndex, 0, 0, $"setting the {what} of interface {ifIndex}", _ => { }, attribute);
 
-    /// <summary>Sends a request and takes what comes back. Without an <paramref name="operation"/> to name, errors are returned.</summary>
+    /// <summary>Sends a request and takes the bodies of what comes back. Without an <paramref name="operation"/> to name, errors are returned.</summary>
     /// <returns>The errno of the answer.</returns>
     private int Ask(
-        ushort type, ushort flags, int ifIndex, uint linkFlags, uint change, string? operation, Action<(Link Link, LinkCounters Counters)> take,
+        ushort type, ushort flags, int ifIndex, uint linkFlags, uint change, string? operation, Action<ReadOnlySpan<byte>> take,
         byte[]? attributes = null)
     {
         lock (_lock)
@@ -131,9 +161,8 @@ public sealed class LinkTable : IDisposable
                         case Rtnetlink.NlmError:
                             int errno = -MemoryMarshal.Read<int>(body);
                             return errno == 0 || operation is null ? errno : throw Errno.Failed(operation, errno);
-                        case Rtnetlink.NewLink:
-                            if (LinkMessages.Read(body) is { } answer)
-                                take(answer);
+                        case var answer when answer == (type & ~3): // RTM_NEW* of RTM_GET*
+                            take(body);
                             if ((flags & (Rtnetlink.FlagDump | Rtnetlink.FlagAck)) == 0)
                                 return 0;
                             break;

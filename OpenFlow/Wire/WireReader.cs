@@ -111,8 +111,12 @@ internal ref struct WireReader
         return Encoding.UTF8.GetString(end < 0 ? bytes : bytes[..end]);
     }
 
-    /// <summary>A length of time as seconds (4 bytes) and nanoseconds (4 bytes), in nanoseconds.</summary>
-    public ulong Duration() => (U32() * 1_000_000_000UL) + U32();
+    /// <summary>A length of time as seconds (4 bytes) and nanoseconds (4 bytes), in nanoseconds; all ones stay all ones.</summary>
+    public ulong Duration()
+    {
+        ulong bits = U64();
+        return bits == ulong.MaxValue ? bits : ((bits >> 32) * 1_000_000_000) + (uint)bits;
+    }
 
     /// <summary>Reads the next <paramref name="length"/> bytes as a structure of their own.</summary>
     public WireReader Sub(int length, OfError badLength, string what)

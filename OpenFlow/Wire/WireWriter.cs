@@ -72,9 +72,15 @@ internal ref struct WireWriter
         field[used..].Clear();
     }
 
-    /// <summary>Nanoseconds as seconds (4 bytes) and nanoseconds (4 bytes).</summary>
+    /// <summary>Nanoseconds as seconds (4 bytes) and nanoseconds (4 bytes); all ones stay all ones.</summary>
     public void Duration(ulong ns)
     {
+        if (ns == ulong.MaxValue)
+        {
+            U64(ns);
+            return;
+        }
+
         U32((uint)ulong.Min(ns / 1_000_000_000, uint.MaxValue));
         U32((uint)(ns % 1_000_000_000));
     }

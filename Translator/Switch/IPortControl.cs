@@ -25,7 +25,19 @@ public interface IPortStatsSource
     /// kernel does not keep is all ones. Port number and duration are the switch's to fill in.
     /// </summary>
     IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports);
+
+    /// <summary>Reads the queues of a port, in order of number. None for a port whose interface has gone.</summary>
+    IReadOnlyList<PortQueue> ReadQueues(SwitchPort port);
 }
+
+/// <summary>A queue of a port as its interface has it, made by whoever manages that.</summary>
+/// <param name="QueueId">Number.</param>
+/// <param name="MinKbps">Promised rate in kilobits a second; 0: none.</param>
+/// <param name="MaxKbps">Highest rate in kilobits a second; 0: none.</param>
+/// <param name="TxBytes">Bytes sent.</param>
+/// <param name="TxPackets">Packets sent.</param>
+/// <param name="TxErrors">Packets dropped for want of room.</param>
+public sealed record PortQueue(uint QueueId, ulong MinKbps, ulong MaxKbps, ulong TxBytes, ulong TxPackets, ulong TxErrors);
 
 /// <summary>How the switch meters packets: token buckets in the datapath, a slot each. Any thread; calls that change are serialised by the switch.</summary>
 public interface IMeterControl

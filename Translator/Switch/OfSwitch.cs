@@ -175,7 +175,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
                 peer.Async = async.Config;
                 break;
             case QueueGetConfigRequest queues:
-                Reply(connection, message, StatsHandler.QueueConfig(queues, Snapshot));
+                Reply(connection, message, _stats.QueueConfig(queues, Snapshot));
                 break;
             case ErrorMessage error:
                 ErrorReceived?.Invoke(connection, error); // an error is never answered by an error

@@ -48,13 +48,24 @@ internal sealed class StatsHandler(
         };
     }
 
-    /// <summary>OFPT_QUEUE_GET_CONFIG_REQUEST. There are no queues yet, but on ports that exist that is an answer.</summary>
+    /// <summary>OFPT_QUEUE_GET_CONFIG_REQUEST. Rates are tenths of a per cent of the port's speed; without a known speed there are none.</summary>
     /// <exception cref="OfErrorException">QUEUE_OP_FAILED/BAD_PORT.</exception>
-    public static QueueGetConfigReply QueueConfig(QueueGetConfigRequest request, PipelineSnapshot snapshot)
+    public QueueGetConfigReply QueueConfig(QueueGetConfigRequest request, PipelineSnapshot snapshot)
     {
-        CheckQueuePort(request.Port, snapshot);
-        return new QueueGetConfigReply(request.Port, []);
+        List<PacketQueue> queues = [];
+        foreach (SwitchPort port in QueuePorts(request.Port, snapshot))
+        {
+            uint speed = port.Description.CurrentSpeedKbps;
+            queues.AddRange(portStats.ReadQueues(port).Select(queue =>
+                new PacketQueue(queue.QueueId, port.Description.PortNo, Share(queue.MinKbps, speed), Share(queue.MaxKbps, speed))));
+        }
+
+        return new QueueGetConfigReply(request.Port, queues.ToValueList());
     }
+
+    /// <summary>Tenths of a per cent, rounded, but not to nothing.</summary>
+    private static ushort? Share(ulong kbps, uint ofKbps) =>
+        kbps == 0 || ofKbps == 0 ? null : (ushort)ulong.Clamp(((kbps * 1000) + (ofKbps / 2)) / ofKbps, 1, 1000);
 
     private static IEnumerable<Rule> Select(FlowFilter filter, PipelineState state)
     {
@@ -129,18 +140,30 @@ internal sealed class StatsHandler(
                 .ToValueList());
     }
 
-    private static QueueAnswer Queues(QueueQuery query, PipelineSnapshot snapshot)
+    private QueueAnswer Queues(QueueQuery query, PipelineSnapshot snapshot)
     {
-        CheckQueuePort(query.Port, snapshot);
-        if (query.QueueId != AnyQueue)
-            throw new OfErrorException(OfError.QueueOpFailedBadQueue, $"there is no queue {query.QueueId}");
-        return new QueueAnswer([]);
+        // The kernel does not tell how old a class is.
+        ValueList<QueueStatsEntry> queues =
+        [
+            .. from port in QueuePorts(query.Port, snapshot)
+            from queue in portStats.ReadQueues(port)
+            where query.QueueId == AnyQueue || query.QueueId == queue.QueueId
+            select new QueueStatsEntry(
+                port.Description.PortNo, queue.QueueId, queue.TxBytes, queue.TxPackets, queue.TxErrors, QueueStatsEntry.UnknownDuration),
+        ];
+        // As Open vSwitch: of any port, one that has the queue is enough.
+        return queues.Count > 0 || query.QueueId == AnyQueue
+            ? new QueueAnswer(queues)
+            : throw new OfErrorException(OfError.QueueOpFailedBadQueue, $"there is no queue {query.QueueId}");
     }
 
-    private static void CheckQueuePort(uint port, PipelineSnapshot snapshot)
+    private static IEnumerable<SwitchPort> QueuePorts(uint port, PipelineSnapshot snapshot)
     {
-        if (port != OfPorts.Any && !snapshot.Ports.ContainsKey(port))
-            throw new OfErrorException(OfError.QueueOpFailedBadPort, $"there is no port {port}");
+        if (port == OfPorts.Any)
+            return snapshot.Ports.Values;
+        return snapshot.Ports.TryGetValue(port, out SwitchPort? one)
+            ? [one]
+            : throw new OfErrorException(OfError.QueueOpFailedBadPort, $"there is no port {port}");
     }
 
     private GroupAnswer Groups(uint groupId, PipelineState state)

@@ -485,8 +485,12 @@ internal sealed partial class Xlator
             case PopPbbAction:
                 return Did(_flow.PopPbb(), "I-TAG");
             case SetQueueAction queue:
-                // As a class of the port's root qdisc 1: (TC_H_MAKE(1 << 16, queue + 1)), which is where Open vSwitch puts queues too.
-                _flow.WritePriority(0x10000 | ((queue.QueueId + 1) & 0xffff));
+                // As a class of the port's root qdisc 1: (TC_H_MAKE(1 << 16, queue + 1)), which is where Open vSwitch puts queues too,
+                // and with its bound: classes from 1:f001 on are no queues.
+                if (queue.QueueId < 0xf000)
+                    _flow.WritePriority(0x10000 | (queue.QueueId + 1));
+                else
+                    Note($"there can't be a queue {queue.QueueId}: the packet stays in the one that it is in");
                 return true;
             case SetNwTtlAction ttl:
                 return Did(_flow.SetTtl(ttl.Ttl), "TTL");

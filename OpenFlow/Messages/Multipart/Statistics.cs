@@ -460,9 +460,12 @@ public sealed record QueueQuery(uint Port, uint QueueId) : MultipartQuery
 /// <param name="TxBytes">Bytes sent.</param>
 /// <param name="TxPackets">Packets sent.</param>
 /// <param name="TxErrors">Packets dropped by overrun.</param>
-/// <param name="DurationNs">Age in nanoseconds.</param>
+/// <param name="DurationNs">Age in nanoseconds, or <see cref="UnknownDuration"/>.</param>
 public sealed record QueueStatsEntry(uint Port, uint QueueId, ulong TxBytes, ulong TxPackets, ulong TxErrors, ulong DurationNs)
 {
+    /// <summary>Age that nobody knows: all ones, as for every counter that is not kept.</summary>
+    public const ulong UnknownDuration = ulong.MaxValue;
+
     internal const int Size = 40;
 
     // struct ofp_queue_stats: port_no, queue_id, tx_bytes, tx_packets, tx_errors, duration_sec, duration_nsec

@@ -63,6 +63,47 @@ public sealed class LinkTests
     });
 
     [Test]
+    public void Queues_are_the_leaf_classes_of_the_root_discipline() => InNamespace((net, table) =>
+    {
+        int index = table.Find("h1")!.IfIndex;
+        Assert.That(table.ReadQueues(index), Is.Empty, "noqueue");
+        net.InSwitch("tc", "qdisc", "add", "dev", "h1", "root", "handle", "1:", "tbf", "rate", "1gbit", "burst", "1mb", "latency", "1ms");
+        Assert.That(table.ReadQueues(index), Is.Empty, "tbf has one class, which is no queue");
+        net.InSwitch("tc", "qdisc", "replace", "dev", "h1", "root", "handle", "5:", "htb", "default", "1");
+        Assert.That(table.ReadQueues(index), Is.Empty);
+        net.InSwitch("tc", "class", "add", "dev", "h1", "parent", "5:", "classid", "5:fffe", "htb", "rate", "80gbit");
+        net.InSwitch("tc", "class", "add", "dev", "h1", "parent", "5:fffe", "classid", "5:10", "htb", "rate", "8kbit", "ceil", "40gbit");
+        net.InSwitch("tc", "class", "add", "dev", "h1", "parent", "5:fffe", "classid", "5:1", "htb", "rate", "1mbit");
+        net.InSwitch("tc", "qdisc", "add", "dev", "h1", "parent", "5:10", "handle", "6:", "htb");
+        net.InSwitch("tc", "class", "add", "dev", "h1", "parent", "6:", "classid", "6:7", "htb", "rate", "1mbit");
+        net.InSwitch("ip", "address", "add", "10.0.0.254/24", "dev", "h1");
+        Assert.That(net.Ping("h1", "10.0.0.254", count: 5), Is.True);
+
+        IReadOnlyList<LinkQueue> queues = table.ReadQueues(index);
+        Assert.Multiple(() =>
+        {
+            Assert.That(queues.Select(queue => (queue.Minor, queue.MinBytesPerSecond, queue.MaxBytesPerSecond)), Is.EqualTo(
+                new[] { ((ushort)1, 125_000ul, 125_000ul), ((ushort)0x10, 1000ul, 5_000_000_000ul) }));
+            Assert.That(queues[0].TxPackets, Is.GreaterThanOrEqualTo(5));
+            Assert.That(queues[0].TxBytes, Is.GreaterThanOrEqualTo(5 * 98));
+            Assert.That(queues[1].TxPackets, Is.Zero);
+            Assert.That(table.ReadQueues(9999), Is.Empty);
+        });
+    });
+
+    [Test]
+    public void Packets_that_find_a_queue_full_are_counted() => InNamespace((net, table) =>
+    {
+        net.InSwitch("tc", "qdisc", "add", "dev", "h1", "root", "handle", "1:", "htb", "default", "1");
+        net.InSwitch("tc", "class", "add", "dev", "h1", "parent", "1:", "classid", "1:1", "htb", "rate", "8kbit", "burst", "1600");
+        net.InSwitch("tc", "qdisc", "add", "dev", "h1", "parent", "1:1", "pfifo", "limit", "1");
+        net.InSwitch("ip", "address", "add", "10.0.0.254/24", "dev", "h1");
+        net.TryInSwitch("ping", "-f", "-c", "20", "-s", "1000", "-W", "1", net.Ipv4("h1"));
+
+        Assert.That(table.ReadQueues(table.Find("h1")!.IfIndex).Single().Drops, Is.Positive);
+    });
+
+    [Test]
     public void Monitor_tells_of_each_change() => InNamespace((net, table) =>
     {
         using BlockingCollection<LinkChange> changes = [];

@@ -5,6 +5,7 @@ using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Messages.Multipart;
 using OvsBridge.Testing;
+using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Switch;
 
 namespace OvsBridge.Translator.Tests.Switch;
@@ -235,6 +236,43 @@ public sealed class StatsTests : SwitchFixture
         Assert.That(Controller.QueryOne<QueueAnswer>(new QueueQuery(1, 0xffffffff)).Queues, Is.Empty);
         Assert.That(Controller.Ask<QueueGetConfigReply>(new QueueGetConfigRequest(1)), Is.EqualTo(new QueueGetConfigReply(1, []) { Xid = 3 }));
         Assert.That(Controller.Ask<QueueGetConfigReply>(new QueueGetConfigRequest(OfPorts.Any)).Queues, Is.Empty);
+    }
+
+    [Test]
+    public void Queues_are_those_of_the_interfaces()
+    {
+        const ulong Unknown = QueueStatsEntry.UnknownDuration;
+        Ports.Queues[1] = [new PortQueue(0, 1_000_000, 0, 10, 11, 12), new PortQueue(4, 1, 12_000_000, 20, 21, 22)];
+        Ports.Queues[3] = [new PortQueue(4, 0, 0, 30, 31, 32)];
+        QueueStatsEntry first = new(1, 0, 10, 11, 12, Unknown), second = new(1, 4, 20, 21, 22, Unknown), third = new(3, 4, 30, 31, 32, Unknown);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(Statistics(OfPorts.Any, 0xffffffff), Is.EqualTo(new[] { first, second, third }));
+            Assert.That(Statistics(OfPorts.Any, 4), Is.EqualTo(new[] { second, third }));
+            Assert.That(Statistics(1, 4), Is.EqualTo(new[] { second }));
+            Assert.That(Statistics(2, 0xffffffff), Is.Empty);
+            // In tenths of a per cent of the port's 10 Gbit/s; at most all of it, and no rate is rounded to none.
+            Assert.That(Controller.Ask<QueueGetConfigReply>(new QueueGetConfigRequest(1)).Queues, Is.EqualTo(
+                new[] { new PacketQueue(0, 1, 100, null), new PacketQueue(4, 1, 1, 1000) }));
+            Assert.That(Controller.Ask<QueueGetConfigReply>(new QueueGetConfigRequest(OfPorts.Any)).Queues.Select(queue => (queue.Port, queue.QueueId)),
+                Is.EqualTo(new[] { (1u, 0u), (1u, 4u), (3u, 4u) }));
+        });
+        Controller.Fails(new MultipartRequest(new QueueQuery(3, 0)), OfError.QueueOpFailedBadQueue);
+        Controller.Fails(new MultipartRequest(new QueueQuery(OfPorts.Any, 9)), OfError.QueueOpFailedBadQueue);
+
+        IEnumerable<QueueStatsEntry> Statistics(uint port, uint queue) => Controller.QueryOne<QueueAnswer>(new QueueQuery(port, queue)).Queues;
+    }
+
+    [Test]
+    public void Without_a_speed_of_the_port_queues_have_no_rates()
+    {
+        SwitchPort port = Switch.Snapshot.Ports[2];
+        Switch.PortChanged(port with { Description = port.Description with { CurrentSpeedKbps = 0 } });
+        Ports.Queues[2] = [new PortQueue(0, 1, 2, 0, 0, 0)];
+
+        Controller.TakeAll();
+        Assert.That(Controller.Ask<QueueGetConfigReply>(new QueueGetConfigRequest(2)).Queues, Is.EqualTo(new[] { new PacketQueue(0, 2, null, null) }));
     }
 
     [Test]

@@ -157,6 +157,10 @@ internal sealed class FakePorts : IPortControl, IPortStatsSource
 
     public IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports) =>
         [.. ports.Select(port => Counters.GetValueOrDefault(port.Description.PortNo, new PortStatsEntry()))];
+
+    public Dictionary<uint, PortQueue[]> Queues { get; } = [];
+
+    public IReadOnlyList<PortQueue> ReadQueues(SwitchPort port) => Queues.GetValueOrDefault(port.Description.PortNo, []);
 }
 
 /// <summary>Token buckets that only remember.</summary>
