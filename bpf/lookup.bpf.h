@@ -119,28 +119,28 @@ __noinline __u64 lookup_mask(const struct flow_key *key, __u32 number, __u64 has
 	return search_bucket(bucket, tag, number, mask, key);
 }
 
+static __always_inline __u64 mix(__u64 hash, __u64 word)
+{
+	hash = (hash ^ word) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 32);
+}
+
 /*
- * The hash of DP_ACT_HASH: the same for all packets of a transport connection in one direction.  Datapath/FlowHash.cs computes
- * it too, and says why it covers what it does.
+ * The hash of DP_ACT_HASH: the same for all packets of a transport connection, both ways.  Datapath/FlowHash.cs computes it
+ * too, and says what it is made of.
  */
 static __always_inline __u32 flow_hash(__u32 seed, const struct flow_key *key)
 {
 	const __u64 *words = (const __u64 *)key;
-	const __u64 eth_src = 0x0000ffffffffffffULL, ip_proto = 0xff, ports = 0xffffffff00000000ULL;
-	__u64 hash = seed;
+	const __u64 mac = 0x0000ffffffffffffULL;
+	__u64 src_port = key->ip_frag ? 0 : key->tp_src, dst_port = key->ip_frag ? 0 : key->tp_dst;
+	__u64 source, destination;
 
-#define MIX(WORD)                                               \
-	do {                                                    \
-		hash = (hash ^ (WORD)) * 0x9e3779b97f4a7c15ULL; \
-		hash ^= hash >> 32;                             \
-	} while (0)
-	MIX(words[1]);
-	MIX(words[2] & eth_src);
-	MIX(words[4] & (key->ip_frag ? ip_proto : ip_proto | ports));
-	for (int i = 5; i <= 9; i++)
-		MIX(words[i]);
-#undef MIX
-	return hash;
+	source = mix(mix(seed, words[2] & mac), (__u32)words[5] | src_port << 32);
+	source = mix(mix(source, words[6]), words[7]);
+	destination = mix(mix(seed, words[1] & mac), words[5] >> 32 | dst_port << 32);
+	destination = mix(mix(destination, words[8]), words[9]);
+	return mix(source + destination, key->eth_type | (__u64)key->ip_proto << 16);
 }
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "masks of words, and flow_ref as a word, are little endian");

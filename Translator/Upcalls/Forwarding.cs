@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
@@ -26,6 +28,8 @@ public sealed record MegaflowInfo(FlowKey Key, FlowKey Mask, DpActions Actions, 
 /// </remarks>
 public sealed class Forwarding : IForwarding, IDisposable
 {
+    private const int MostRounds = 8; // of a packet through the datapath
+
     private readonly ForwardingContext _context;
     private readonly Ukeys _ukeys;
     private readonly Revalidator _revalidator;
@@ -117,9 +121,26 @@ public sealed class Forwarding : IForwarding, IDisposable
     /// <param name="ports">Names for ports, or null.</param>
     public string Trace(string bridge, in FlowKey key, PortNames? ports = null)
     {
-        XlateTrace trace = new();
-        XlateResult result = new Xlator(_context.Environment).Translate(_context.Snapshot, key, trace);
-        return TraceText.Print(bridge, key, trace, result, _context.Environment, ports);
+        Xlator xlator = new(_context.Environment);
+        PipelineSnapshot snapshot = _context.Snapshot;
+        StringBuilder text = new();
+        FlowKey? next = key;
+        for (int round = 0; next is { } now && round <= MostRounds; round++)
+        {
+            if (round > 0)
+            {
+                text.Append('\n').Append('=', 79).Append('\n');
+                text.Append(CultureInfo.InvariantCulture, $"recirc(0x{now.RecircId:x}) - resume with dp_hash=0x{now.DpHash:x}\n");
+                text.Append('=', 79).Append("\n\n");
+            }
+
+            XlateTrace trace = new();
+            XlateResult result = xlator.Translate(snapshot, now, trace);
+            text.Append(TraceText.Print(bridge, now, trace, result, _context.Environment, ports));
+            next = trace.Next;
+        }
+
+        return text.ToString();
     }
 
     /// <summary>Forgets learned addresses and corrects the megaflows that used them.</summary>

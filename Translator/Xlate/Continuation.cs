@@ -27,6 +27,9 @@ internal sealed record Continuation
     /// <summary>Where the list came from, which says what follows it.</summary>
     public required ActionSource Source { get; init; }
 
+    /// <summary>The select group, first of <see cref="Actions"/>, that the packet's dp_hash was computed for.</summary>
+    public uint? HashedGroup { get; init; }
+
     /// <summary>The table to be searched, for <see cref="ActionSource.Table"/>.</summary>
     public byte Table { get; init; }
 }

@@ -47,69 +47,59 @@ internal static class GroupSelect
     }
 
     /// <summary>
-    /// The bucket for a packet of a flow, in proportion to the weights; -1 when none is live.
+    /// The places that a select group's live buckets share: a packet's place is the low bits of its flow's hash
+    /// (<see cref="FlowHash"/>, with the group's number as the seed), and each bucket has places in proportion to its weight.
+    /// Null when no bucket is live.
     /// </summary>
-    /// <remarks>
-    /// Weighted rendezvous hashing: each bucket draws a number from the flow's hash and its own place, and the highest of
-    /// ln(u)/weight wins. A bucket that dies or comes moves only the flows that it had or gets.
-    /// </remarks>
-    internal static int ByHash(TrackedSwitch state, Group group, ulong hash)
+    internal static SelectPlaces? Places(TrackedSwitch state, Group group)
     {
-        int best = -1;
-        double highest = double.NegativeInfinity;
+        ulong[] live = new ulong[(group.Buckets.Count + 63) / 64];
+        bool any = false;
         for (int i = 0; i < group.Buckets.Count; i++)
         {
-            Bucket bucket = group.Buckets[i];
-            if (bucket.Weight == 0 || !IsLive(state, bucket))
+            if (group.Buckets[i].Weight != 0 && IsLive(state, group.Buckets[i]))
             {
-                continue;
-            }
-
-            ulong drawn = KeyHash.Finish(KeyHash.Add(KeyHash.Add(hash, (ulong)i + 1), group.GroupId));
-            double score = Math.Log(((drawn >> 11) + 0.5) * (1.0 / (1ul << 53))) / bucket.Weight;
-            if (score > highest)
-            {
-                highest = score;
-                best = i;
+                live[i / 64] |= 1ul << (i % 64);
+                any = true;
             }
         }
 
-        return best;
+        return any ? SelectPlaces.Of(group, live) : null;
     }
 
-    /// <summary>
-    /// A hash of the packet's flow, the same both ways: addresses and ports of IP packets, else MAC addresses and VLAN. The
-    /// ports of fragments are left out, so that all fragments of a packet go one way.
-    /// </summary>
-    internal static ulong Hash(TrackedFlow flow)
+    /// <summary>The hash of the packet's flow, by reading all that it is made of; for where the datapath can't compute it.</summary>
+    internal static uint Hash(TrackedFlow flow, Group group)
     {
         ushort type = flow.EthType;
-        ulong hash = KeyHash.Add(0, type);
-        ulong source, destination;
-        bool v4 = type == EtherTypes.Ipv4;
-        if (v4 || type == EtherTypes.Ipv6)
+        FlowKey key = new() { EthType = type, EthSrc = (ulong)flow.Read(FieldTable.EthSrc), EthDst = (ulong)flow.Read(FieldTable.EthDst) };
+        switch (type)
         {
-            source = Fold(flow.Read(v4 ? FieldTable.Ipv4Src : FieldTable.Ipv6Src));
-            destination = Fold(flow.Read(v4 ? FieldTable.Ipv4Dst : FieldTable.Ipv6Dst));
-            byte protocol = flow.IpProto;
-            hash = KeyHash.Add(hash, protocol);
-            if (protocol is IpProtocols.Tcp or IpProtocols.Udp or IpProtocols.Sctp && !flow.IsFragment)
+            case EtherTypes.Ipv4:
+                key.Ipv4Src = (uint)flow.Read(FieldTable.Ipv4Src);
+                key.Ipv4Dst = (uint)flow.Read(FieldTable.Ipv4Dst);
+                break;
+            case EtherTypes.Ipv6:
+                key.Ipv6Src = flow.Read(FieldTable.Ipv6Src);
+                key.Ipv6Dst = flow.Read(FieldTable.Ipv6Dst);
+                break;
+            case EtherTypes.Arp or EtherTypes.Rarp:
+                key.Ipv4Src = (uint)flow.Read(FieldTable.ArpSpa);
+                key.Ipv4Dst = (uint)flow.Read(FieldTable.ArpTpa);
+                break;
+        }
+
+        if (type is EtherTypes.Ipv4 or EtherTypes.Ipv6)
+        {
+            key.IpProto = flow.IpProto;
+            if (!flow.IsFragment)
             {
-                source = KeyHash.Add(source, (ulong)flow.Read(FieldTable.TcpSrc));
-                destination = KeyHash.Add(destination, (ulong)flow.Read(FieldTable.TcpDst));
+                key.TpSrc = (ushort)flow.Read(FieldTable.TcpSrc);
+                key.TpDst = (ushort)flow.Read(FieldTable.TcpDst);
             }
         }
-        else
-        {
-            source = Fold(flow.Read(FieldTable.EthSrc));
-            destination = Fold(flow.Read(FieldTable.EthDst));
-            hash = KeyHash.Add(hash, flow.VlanVid);
-        }
 
-        return KeyHash.Add(hash, source + destination);
+        return FlowHash.Compute(group.GroupId, key);
     }
-
-    private static ulong Fold(UInt128 value) => KeyHash.Add((ulong)(value >> 64), (ulong)value);
 
     private static bool HasLiveBucket(TrackedSwitch state, Group group, int depth)
     {

@@ -70,6 +70,9 @@ internal static class KeyBits
     /// <summary>The bits of words 24 and on, which packets don't have.</summary>
     internal static readonly FlowKey Pipeline = Of(static (ref FlowKey k) => k.AsMutableWords()[FlowKey.PacketWords..].Fill(ulong.MaxValue));
 
+    /// <summary>The bits of words below 24, which the datapath knows.</summary>
+    internal static readonly FlowKey Packet = Of(static (ref FlowKey k) => k.AsMutableWords()[..FlowKey.PacketWords].Fill(ulong.MaxValue));
+
     /// <summary>All that is behind a label stack: network, transport and ARP header.</summary>
     internal static readonly FlowKey BehindMpls = Of(static (ref FlowKey k) =>
     {

@@ -345,6 +345,16 @@ internal sealed partial class TrackedFlow
     /// <summary>The packet now, for people to look at. No decision may depend on it.</summary>
     internal FlowKey DescribeForTrace() => _now.Value;
 
+    /// <summary>What follows wants the packet parsed anew.</summary>
+    internal void AskReparse() => NeedsReparse = true;
+
+    /// <summary>Reads bits of the hash that the datapath computed before the packet came round.</summary>
+    internal uint ReadHash(uint bits)
+    {
+        _mask.DpHash |= bits;
+        return _original.DpHash & bits;
+    }
+
     /// <summary>The packet was sent off to be parsed anew: its state here is of no more interest, but others' may be.</summary>
     internal void Reparsed() => NeedsReparse = false;
 

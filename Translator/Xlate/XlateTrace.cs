@@ -61,6 +61,9 @@ public sealed class XlateTrace
     /// <summary>The packet at the end; in_port is OpenFlow's number.</summary>
     internal OpenFlow.Fields.FlowKey Final { get; set; }
 
+    /// <summary>The packet as it comes round again with the hash of its flow, as a datapath's key; null: it does not.</summary>
+    internal OpenFlow.Fields.FlowKey? Next { get; set; }
+
     /// <summary>Adds a line.</summary>
     internal TraceNode Add(TraceKind kind, object content)
     {

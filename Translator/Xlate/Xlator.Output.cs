@@ -150,13 +150,12 @@ internal sealed partial class Xlator
         switch (group.GroupType)
         {
             case GroupType.Select:
-                ulong hash = GroupSelect.Hash(_flow);
+                chosen = Select(group);
                 if (_flow.NeedsReparse)
                 {
                     return;
                 }
 
-                chosen = GroupSelect.ByHash(_switch, group, hash);
                 break;
             case GroupType.FastFailover:
                 chosen = GroupSelect.FirstLive(_switch, group);
@@ -186,6 +185,35 @@ internal sealed partial class Xlator
 
             RunBucket(group, chosen);
         }
+    }
+
+    /// <summary>
+    /// The bucket of a select group; -1: none is live. Where the datapath can hash, the packet comes round again with the hash of its flow, so that one megaflow
+    /// serves many connections; then <see cref="TrackedFlow.NeedsReparse"/> is set.
+    /// </summary>
+    private int Select(Group group)
+    {
+        if (GroupSelect.Places(_switch, group) is not { } places)
+        {
+            return -1;
+        }
+
+        if (_hashed == group.GroupId)
+        {
+            _hashed = null; // of the packet as it was here, not of what actions make of it
+            return places.Bucket(_flow.ReadHash(places.Mask));
+        }
+
+        const ulong Needed = (1ul << (int)DpActionType.Hash) | (1ul << (int)DpActionType.Recirc);
+        if (_depth == 0 && _source != ActionSource.PacketOut && (_capabilities & Needed) == Needed)
+        {
+            _toHash = group.GroupId;
+            _flow.AskReparse();
+            return -1;
+        }
+
+        uint hash = GroupSelect.Hash(_flow, group);
+        return _flow.NeedsReparse ? -1 : places.Bucket(hash);
     }
 
     /// <summary>A bucket is an action set that gets a copy of the packet (OpenFlow 1.3.5, 5.6).</summary>

@@ -73,6 +73,8 @@ internal sealed partial class Xlator
     private int _steps;
     private SlowPathReasons _slow;
     private string? _error;
+    private uint? _hashed; // the group that dp_hash was computed for
+    private uint? _toHash; // the group that it is to be computed for, by the next freeze
 
     internal Xlator(XlateEnvironment environment)
     {
@@ -170,6 +172,7 @@ internal sealed partial class Xlator
         _steps = 0;
         _slow = SlowPathReasons.None;
         _error = null;
+        _hashed = _toHash = null;
     }
 
     private XlateResult Finish()
@@ -400,6 +403,7 @@ internal sealed partial class Xlator
         }
 
         _rule = continuation.Rule;
+        _hashed = continuation.HashedGroup;
         if (continuation.Source == ActionSource.Table)
         {
             Note($"Resuming from table {continuation.Table}");
@@ -549,9 +553,25 @@ internal sealed partial class Xlator
     private void Freeze(Continuation continuation)
     {
         _flow.Commit();
+        if (_toHash is { } group)
+        {
+            _toHash = null;
+            continuation = continuation with { HashedGroup = group };
+            _flow.Actions.Add(DpActionType.Hash, group);
+        }
+
         uint id = _environment.Continuations.Intern(continuation, out Continuation instance);
+        if (_trace is not null && continuation.HashedGroup is { } seed)
+        {
+            FlowKey next = _flow.DescribeForTrace().Masked(KeyBits.Packet);
+            next.InPort = PortNumbers.ToDatapath(next.InPort);
+            next.RecircId = id;
+            next.DpHash = FlowHash.Compute(seed, next);
+            _trace.Next = next;
+        }
+
         _references.Add(instance);
-        Note("the header behind has to be parsed first; going on after that");
+        Note(continuation.HashedGroup is null ? "the header behind has to be parsed first; going on after that" : "going on with the hash of the flow");
         if (_depth == 0 && (_capabilities >> (int)DpActionType.Recirc & 1) != 0)
         {
             _flow.Actions.Add(DpActionType.Recirc, id);

@@ -1,6 +1,8 @@
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Testing;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
 
@@ -109,9 +111,9 @@ public sealed class PipelineTests
         for (int i = 0; i < 2000; i++)
         {
             string packet = $"in_port=1,tcp,nw_src=10.0.{i >> 8}.{i & 255},nw_dst=10.9.9.9,tp_src={i + 1},tp_dst=80";
-            uint port = PortOf(Given.Pipeline(pipeline).Packet(packet));
+            uint port = PortOf(pipeline, packet);
             counts[port]++;
-            uint now = PortOf(Given.Pipeline(dead).Packet(packet));
+            uint now = PortOf(dead, packet);
             Assert.That(now, Is.EqualTo(3));
         }
 
@@ -125,8 +127,8 @@ public sealed class PipelineTests
         PipelineSnapshot pipeline = Pipelines.Of("add-group group_id=1,type=select,bucket=output:4,bucket=output:5", "actions=group:1");
         for (int i = 1; i < 50; i++)
         {
-            uint there = PortOf(Given.Pipeline(pipeline).Packet($"in_port=1,tcp,nw_src=10.0.0.{i},nw_dst=10.9.9.9,tp_src={i},tp_dst=80"));
-            uint back = PortOf(Given.Pipeline(pipeline).Packet($"in_port=1,tcp,nw_src=10.9.9.9,nw_dst=10.0.0.{i},tp_src=80,tp_dst={i}"));
+            uint there = PortOf(pipeline, $"in_port=1,tcp,nw_src=10.0.0.{i},nw_dst=10.9.9.9,tp_src={i},tp_dst=80");
+            uint back = PortOf(pipeline, $"in_port=1,tcp,nw_src=10.9.9.9,nw_dst=10.0.0.{i},tp_src=80,tp_dst={i}");
             Assert.That(back, Is.EqualTo(there));
         }
     }
@@ -247,16 +249,51 @@ public sealed class PipelineTests
         Assert.That(result.Actions.GetHashCode(), Is.Not.EqualTo(result.Installed.GetHashCode()));
     }
 
-    private static uint PortOf(Given.Yield yield)
+    [Test]
+    public void Select_needs_few_megaflows_however_many_connections()
     {
-        foreach (DpActionView action in yield.Result.Actions)
+        PipelineSnapshot pipeline = Pipelines.Of(
+            "add-group group_id=1,type=select,bucket=output:4,bucket=output:5,bucket=output:6", "priority=5,tcp,actions=mod_dl_dst:02:00:00:00:00:09,dec_ttl,group:1");
+        HashSet<FlowKey> megaflows = [];
+        XlateEnvironment environment = new(XlatePropertyTests.AllButMeters, new MacTable());
+        for (int i = 1; i < 3000; i++)
         {
-            if (action.Type == DpActionType.Output)
+            FlowKey key = Packets.Key($"in_port=1,tcp,nw_ttl=64,nw_src=10.0.{i >> 8}.{i & 255},nw_dst=10.9.9.9,tp_src={i},tp_dst=80");
+            XlateResult result = new Xlator(environment).Translate(pipeline, key);
+            megaflows.Add(key.Masked(result.Mask));
+            FlowKey again = key with { RecircId = Argument(result, DpActionType.Recirc), DpHash = FlowHash.Compute(1, key) };
+            megaflows.Add(again.Masked(new Xlator(environment).Translate(pipeline, again).Mask));
+        }
+
+        Assert.That(megaflows, Has.Count.InRange(60, 65), "one, and 64 places");
+    }
+
+    /// <summary>Where the packet leaves: by way of the datapath's hash, and the same by reading all that the hash is made of.</summary>
+    private static uint PortOf(PipelineSnapshot pipeline, string packet)
+    {
+        FlowKey key = Packets.Key(packet);
+        XlateEnvironment environment = new(XlatePropertyTests.AllButMeters, new MacTable());
+        XlateResult first = new Xlator(environment).Translate(pipeline, key);
+        FlowKey again = key with
+        {
+            RecircId = Argument(first, DpActionType.Recirc),
+            DpHash = FlowHash.Compute(Argument(first, DpActionType.Hash), key),
+        };
+        uint port = Argument(new Xlator(environment).Translate(pipeline, again), DpActionType.Output);
+        Assert.That(Argument(Given.Pipeline(pipeline).Without(DpActionType.Hash).Packet(packet).Result, DpActionType.Output), Is.EqualTo(port));
+        return port;
+    }
+
+    private static uint Argument(XlateResult result, DpActionType type)
+    {
+        foreach (DpActionView action in result.Actions)
+        {
+            if (action.Type == type)
             {
                 return action.Arg;
             }
         }
 
-        return OfPorts.Any;
+        throw new AssertionException($"no {type} in {result.Actions}");
     }
 }

@@ -439,11 +439,9 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         int chosen = 0;
         if (group.GroupType == GroupType.Select)
         {
-            TrackedFlow flow = new(new DatapathCapabilities(new HashSet<DpActionType>(), 0, 0, 0));
-            flow.Load(Key);
             TrackedSwitch state = new();
             state.Load(snapshot);
-            chosen = GroupSelect.ByHash(state, group, GroupSelect.Hash(flow));
+            chosen = GroupSelect.Places(state, group)?.Bucket(FlowHash.Compute(id, Key)) ?? -1;
         }
         else if (group.GroupType == GroupType.FastFailover)
         {

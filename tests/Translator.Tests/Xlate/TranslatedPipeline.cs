@@ -34,9 +34,10 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
             packet.Load(next.Frame, dpPort);
             Owner owner = new(environment, outcome);
             new DpActionExecutor().Run(packet, next.Result.Actions, owner);
-            foreach ((Continuation continuation, byte[] bytes) in owner.Rounds)
+            foreach ((Continuation continuation, byte[] bytes, uint hash) in owner.Rounds)
             {
                 Assert.That(PacketParser.TryParse(bytes, dpPort, out FlowKey key));
+                key.DpHash = hash;
                 waiting.Enqueue((xlator.Resume(snapshot, key, continuation), bytes));
             }
         }
@@ -46,7 +47,7 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
 
     private sealed class Owner(XlateEnvironment environment, Outcome outcome) : IDpActionOwner
     {
-        public List<(Continuation Continuation, byte[] Bytes)> Rounds { get; } = [];
+        public List<(Continuation Continuation, byte[] Bytes, uint Hash)> Rounds { get; } = [];
 
         public void Output(DpPacket packet, in DpOutput output) =>
             outcome.Events.Add($"{output.Port} queue=0x{output.Priority:x} {Convert.ToHexString(packet.Data)}");
@@ -55,7 +56,7 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
         {
             if (reason == UpcallReason.SlowPath)
             {
-                Rounds.Add((environment.Continuations.Find((uint)request.Cookie)!, packet.Data.ToArray()));
+                Rounds.Add((environment.Continuations.Find((uint)request.Cookie)!, packet.Data.ToArray(), 0));
                 return;
             }
 
@@ -66,10 +67,10 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
 
         public bool Meter(uint slot, DpPacket packet) => true;
 
-        public uint Hash(uint seed, in FlowKey key) => 0;
+        public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 
         public void Recirculate(DpPacket packet, in FlowKey context) =>
-            Rounds.Add((environment.Continuations.Find(context.RecircId)!, packet.Data.ToArray()));
+            Rounds.Add((environment.Continuations.Find(context.RecircId)!, packet.Data.ToArray(), context.DpHash));
 
         public bool Sample(uint probability) => false;
 
