@@ -19,9 +19,6 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
     /// <summary>What the pipeline knows of a packet and the frame does not show: metadata, registers, tunnel id.</summary>
     private static readonly Field[] _pipelineFields = [.. FieldTable.All.Where(field => field.Rewrite is Rewrite.Pipeline or Rewrite.Tunnel)];
 
-    [ThreadStatic]
-    private static TrackedFlow? _hashed;
-
     private readonly ConcurrentDictionary<IOfConnection, Controller> _byConnection = [];
     private volatile Controller[] _all = []; // main connections
     private volatile Controller[] _auxiliaries = [];
@@ -140,7 +137,7 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
         {
             if (auxiliary.Main != main || !auxiliary.IsIdentified)
                 continue;
-            hash ??= FlowHash(packet);
+            hash ??= HashOf(packet);
             ulong drawn = KeyHash.Finish(KeyHash.Add(hash.Value, auxiliary.Connection.AuxiliaryId));
             if (best == main || drawn > highest)
                 (best, highest) = (auxiliary, drawn);
@@ -150,14 +147,8 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
     }
 
     /// <summary>The same for all packets of a connection, both ways.</summary>
-    private static ulong FlowHash(PacketInEvent packet)
-    {
-        if (!PacketParser.TryParse(packet.Frame.Span, packet.InPort, out FlowKey key))
-            return 0;
-        TrackedFlow flow = _hashed ??= new TrackedFlow(new DatapathCapabilities(new HashSet<DpActionType>(), 0, 0, 0));
-        flow.Load(key);
-        return GroupSelect.Hash(flow);
-    }
+    private static ulong HashOf(PacketInEvent packet) =>
+        PacketParser.TryParse(packet.Frame.Span, packet.InPort, out FlowKey key) ? FlowHash.Compute(0, key) : 0;
 
     private int LongestWanted(PacketInEvent packet)
     {
