@@ -19,7 +19,7 @@ internal static unsafe partial class Rtnetlink
     internal const ushort HardwareEthernet = 1; // ARPHRD_ETHER
     internal const int SoReceiveBufferForce = 33; // SO_RCVBUFFORCE
     internal const nuint IoctlEthtool = 0x8946; // SIOCETHTOOL
-    internal const uint EthtoolGetSettings = 1; // ETHTOOL_GSET
+    internal const uint EthtoolGetLinkSettings = 0x4c; // ETHTOOL_GLINKSETTINGS
     internal const int PacketAddMembership = 1, PacketDropMembership = 2; // PACKET_ADD_MEMBERSHIP, PACKET_DROP_MEMBERSHIP
     internal const ushort PacketPromiscuous = 1; // PACKET_MR_PROMISC
 
@@ -72,17 +72,15 @@ internal static unsafe partial class Rtnetlink
         public ulong RxLengthErrors, RxOverErrors, RxCrcErrors, RxFrameErrors, RxFifoErrors, RxMissedErrors;
     }
 
-    /// <summary>struct ethtool_cmd.</summary>
+    /// <summary>struct ethtool_link_settings; three masks of <see cref="MaskWords"/> words follow: supported, advertised, advertised by the peer.</summary>
     [StructLayout(LayoutKind.Sequential)]
-    internal struct EthtoolSettings
+    internal struct EthtoolLinkSettings
     {
-        public uint Command, Supported, Advertised;
-        public ushort Speed;
-        public byte Duplex, Port, PhyAddress, Transceiver, AutoNegotiation, MdioSupport;
-        public uint MaxTxPackets, MaxRxPackets;
-        public ushort SpeedHigh;
-        public byte MdiX, MdiXControl;
-        public uint PeerAdvertised, Reserved0, Reserved1;
+        public uint Command, SpeedMbps;
+        public byte Duplex, Port, PhyAddress, AutoNegotiation, MdioSupport, MdiX, MdiXControl;
+        public sbyte MaskWords;
+        public byte Transceiver, MasterSlaveConfig, MasterSlaveState, RateMatching;
+        public fixed uint Reserved[7];
     }
 
     /// <summary>struct ifreq with the pointer of its union.</summary>

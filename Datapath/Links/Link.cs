@@ -85,11 +85,14 @@ public readonly record struct LinkCounters
     public ulong Collisions { get; init; }
 }
 
-/// <summary>Speed and abilities of an Ethernet link, as ETHTOOL_GSET tells; masks are SUPPORTED_* and ADVERTISED_* of linux/ethtool.h.</summary>
+/// <summary>
+/// Speed and abilities of an Ethernet link, as ETHTOOL_GLINKSETTINGS tells. Bits of masks are ETHTOOL_LINK_MODE_*_BIT of linux/ethtool.h, those that there
+/// are up to Linux 6.18.
+/// </summary>
 /// <param name="SpeedMbps">Megabits a second; 0: unknown.</param>
 /// <param name="FullDuplex">Full duplex.</param>
 /// <param name="Port">PORT_*: 0 twisted pair, 3 fibre.</param>
 /// <param name="Supported">Modes it could use.</param>
 /// <param name="Advertised">Modes it offers.</param>
 /// <param name="PeerAdvertised">Modes that the other end offers.</param>
-public readonly record struct EthernetSettings(uint SpeedMbps, bool FullDuplex, byte Port, uint Supported, uint Advertised, uint PeerAdvertised);
+public readonly record struct EthernetSettings(uint SpeedMbps, bool FullDuplex, byte Port, UInt128 Supported, UInt128 Advertised, UInt128 PeerAdvertised);

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using System.Text;
 using OvsBridge.Datapath.Interop;
@@ -104,18 +105,40 @@ public sealed class LinkTable : IDisposable
     /// <summary>Speed and abilities of an interface; null when its driver does not tell, or it has gone.</summary>
     public unsafe EthernetSettings? ReadSettings(string name)
     {
-        Rtnetlink.EthtoolSettings settings = new() { Command = Rtnetlink.EthtoolGetSettings };
+        const int MaskWords = sbyte.MaxValue;
+        const byte FullDuplex = 1;
+        int headSize = Unsafe.SizeOf<Rtnetlink.EthtoolLinkSettings>();
+        Span<byte> answer = stackalloc byte[headSize + (3 * MaskWords * sizeof(uint))];
+        answer.Clear();
+        ref Rtnetlink.EthtoolLinkSettings head = ref MemoryMarshal.AsRef<Rtnetlink.EthtoolLinkSettings>(answer);
         Rtnetlink.InterfaceRequest request = default;
-        Span<byte> target = new(request.Name, 15); // the last byte stays zero
-        if (!Encoding.UTF8.TryGetBytes(name, target, out _))
+        if (!Encoding.UTF8.TryGetBytes(name, new Span<byte>(request.Name, 15), out _)) // the last byte stays zero
             return null;
-        request.Data = &settings;
-        if (Rtnetlink.Ioctl(_socket.Fd, Rtnetlink.IoctlEthtool, ref request) != 0)
-            return null;
-        uint speed = (uint)settings.SpeedHigh << 16 | settings.Speed;
+        fixed (byte* data = answer)
+        {
+            request.Data = data;
+            head.Command = Rtnetlink.EthtoolGetLinkSettings;
+            // First the kernel says, negative, how many words its masks have.
+            if (Rtnetlink.Ioctl(_socket.Fd, Rtnetlink.IoctlEthtool, ref request) != 0 || head.MaskWords >= 0)
+                return null;
+            head.MaskWords = (sbyte)-head.MaskWords;
+            head.Command = Rtnetlink.EthtoolGetLinkSettings;
+            if (Rtnetlink.Ioctl(_socket.Fd, Rtnetlink.IoctlEthtool, ref request) != 0)
+                return null;
+        }
+
+        int words = head.MaskWords;
         return new EthernetSettings(
-            speed is 0xffff or uint.MaxValue ? 0 : speed, settings.Duplex == 1, settings.Port,
-            settings.Supported, settings.Advertised, settings.PeerAdvertised);
+            head.SpeedMbps == uint.MaxValue ? 0 : head.SpeedMbps, head.Duplex == FullDuplex, head.Port,
+            Mask(answer[headSize..], 0, words), Mask(answer[headSize..], 1, words), Mask(answer[headSize..], 2, words));
+
+        static UInt128 Mask(ReadOnlySpan<byte> masks, int index, int words)
+        {
+            UInt128 mask = 0;
+            for (int i = 0; i < Math.Min(words, 4); i++)
+                mask |= (UInt128)MemoryMarshal.Read<uint>(masks[(((index * words) + i) * sizeof(uint))..]) << (32 * i);
+            return mask;
+        }
     }
 
     /// <inheritdoc/>

@@ -29,6 +29,114 @@ public sealed partial class PortTests
         });
     }
 
+    /// <summary>A tap says of itself whatever it was told to.</summary>
+    [Test]
+    public void Speeds_and_media_are_those_that_the_driver_tells()
+    {
+        using var net = new Netns();
+        // struct ethtool_link_settings, ETHTOOL_GLINKSETTINGS 0x4c to learn the size of the masks, ETHTOOL_SLINKSETTINGS 0x4d
+        const string Set =
+            """
+            import ctypes, fcntl, socket, struct, sys
+            words = None
+            def call(command, speed=0, duplex=0, port=0, masks=()):
+                head = struct.pack('=IIBBBBBBBb4B28x', command, speed, duplex, port, 0, 0, 0, 0, 0, words or 0, 0, 0, 0, 0)
+                data = ctypes.create_string_buffer(head + b''.join(mask.to_bytes(4 * words, sys.byteorder) for mask in masks), 4096)
+                fcntl.ioctl(socket.socket(), 0x8946, struct.pack('16sP16x', b't0', ctypes.addressof(data)))
+                return data.raw
+            words = -struct.unpack_from('b', call(0x4c), 15)[0]
+            bits = lambda *numbers: sum(1 << number for number in numbers)
+            # 25 Gbit/s over fibre. Supported: 1 Gbit/s half and full, fibre, pause, 25 and 100 Gbit/s; offered and of the peer, fewer.
+            call(0x4d, 25000, 1, 3, (bits(4, 5, 10, 13, 33, 37), bits(6, 33), bits(6, 14, 24, 43)))
+            """;
+        net.InSwitch("ip", "tuntap", "add", "t0", "mode", "tap");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "t0");
+        Assert.That(daemon.Ofctl("dump-ports-desc"), Does.Contain(" 1(t0)").And.Contain("     current:    10GB-FD COPPER\n     speed: 10000 Mbps now, 0 Mbps max"));
+
+        net.InSwitch("python3", "-c", Set);
+        net.InSwitch("ip", "link", "set", "t0", "up"); // they are read when something changes
+
+        Assert.That(() => daemon.Ofctl("dump-ports-desc"), Does.Contain(
+            "     current:    OTHER FIBER\n     advertised: OTHER AUTO_NEG\n     supported:  1GB-HD 1GB-FD 100GB-FD OTHER FIBER AUTO_PAUSE\n"
+            + "     peer:       10GB-FD 40GB-FD AUTO_NEG AUTO_PAUSE_ASYM\n     speed: 25000 Mbps now, 100000 Mbps max").After(5000, 20));
+    }
+
+    [Test]
+    public void Every_counter_of_an_interface_is_shown()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2");
+        Assert.That(net.Ping("h1", net.Ipv4("h2")), Is.True);
+        // What is too long for the other end of a veth is dropped on the way out: a counter that is not zero.
+        net.InHost("h2", "ip", "link", "set", "eth0", "mtu", "500");
+        net.TryInHost("h1", "ping", "-c", "2", "-i", "0.05", "-W", "0.1", "-s", "1000", net.Ipv4("h2"));
+        string Count(string name) => net.InSwitch("cat", $"/sys/class/net/h2/statistics/{name}").Trim();
+
+        Assert.That(Count("tx_dropped"), Is.Not.EqualTo("0"));
+        Assert.That(daemon.Ofctl("dump-ports", "2"), Does.Contain(
+            $" rx pkts={Count("rx_packets")}, bytes={Count("rx_bytes")}, drop={Count("rx_dropped")}, errs={Count("rx_errors")}, "
+            + $"frame={Count("rx_frame_errors")}, over={Count("rx_over_errors")}, crc={Count("rx_crc_errors")}\n").And.Contain(
+            $" tx pkts={Count("tx_packets")}, bytes={Count("tx_bytes")}, drop={Count("tx_dropped")}, errs={Count("tx_errors")}, coll={Count("collisions")}\n"));
+    }
+
+    [Test]
+    public void What_port_mod_forbids_does_not_happen()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2", "--fail-mode", "secure");
+        daemon.Ofctl("add-flow", "priority=1,in_port=1,actions=2");
+        daemon.Ofctl("add-flow", "priority=1,in_port=2,actions=1");
+        Assert.That(net.Ping("h1", net.Ipv4("h2")), Is.True);
+
+        foreach ((string port, string what) in new[] { ("h1", "no-receive"), ("h1", "no-forward"), ("h2", "no-receive"), ("h2", "no-forward"), ("h2", "down") })
+        {
+            daemon.Ofctl("mod-port", port, what);
+            Assert.That(net.Ping("h1", net.Ipv4("h2"), count: 1), Is.False, what);
+            daemon.Ofctl("mod-port", port, what == "down" ? "up" : what[3..]);
+            Assert.That(() => net.Ping("h1", net.Ipv4("h2"), count: 1), Is.True.After(5000, 50), what);
+        }
+    }
+
+    [Test]
+    public void No_packet_in_silences_the_table_miss_of_a_port_but_not_other_flows()
+    {
+        using var net = new Netns("h1", "h2");
+        using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2", "--fail-mode", "secure");
+        daemon.Ofctl("add-flow", "priority=0,actions=controller");
+        daemon.Ofctl("add-flow", "priority=1,arp,actions=controller");
+        daemon.Ofctl("mod-port", "h1", "no-packet-in");
+        using FakePeer controller = Subscribe(daemon);
+
+        // Broadcasts: an ARP request (a flow of its own), a table miss of port 1 that is not told, one of port 2 that is.
+        Send("h1", "0806");
+        Send("h1", "88b5");
+        Send("h2", "88b5");
+        Assert.That(Next(), Is.EqualTo((PacketInReason.Action, 1u)));
+        Assert.That(Next(), Is.EqualTo((PacketInReason.NoMatch, 2u)));
+        daemon.Ofctl("mod-port", "h1", "packet-in");
+        Send("h1", "88b5");
+        Assert.That(Next(), Is.EqualTo((PacketInReason.NoMatch, 1u)));
+
+        void Send(string host, string type) => net.InHost(host, "python3", "-c", "import socket, sys\ns = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)\n"
+            + "s.bind(('eth0', 0))\ns.send(bytes.fromhex('ffffffffffff' + '020000000077' + sys.argv[1]) + bytes(46))", type);
+
+        (PacketInReason Reason, uint Port) Next()
+        {
+            while (true)
+            {
+                switch (controller.Receive())
+                {
+                    // The hosts' own noise (neighbour discovery) has another source.
+                    case PacketIn packet when packet.Data.Span.Slice(6, 6).SequenceEqual(new byte[] { 2, 0, 0, 0, 0, 0x77 }):
+                        return (packet.Reason, (uint)OpenFlow.Fields.FieldTable.InPort.Get(packet.Match.Value));
+                    case EchoRequest echo:
+                        controller.Send(new EchoReply(echo.Data) { Xid = echo.Xid });
+                        break;
+                }
+            }
+        }
+    }
+
     [Test]
     public void Link_state_is_told_as_it_changes()
     {
