@@ -16,7 +16,7 @@ export DOTNET_NOLOGO := 1
 export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build publish bpf test check bench demo install clean
+.PHONY: help deps build publish package bpf test check bench demo install clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ build: ## build everything to artifacts/; the program is artifacts/ovsbridge
 
 publish: ## build the program alone
 	@dotnet publish Host --nologo $(DOTNET_FLAGS) $(RID_FLAGS) -o $(ARTIFACTS)
+
+package: ## the OpenFlow library alone as a NuGet package in artifacts/
+	@dotnet pack OpenFlow --nologo $(DOTNET_FLAGS) -o $(ARTIFACTS)
 
 bpf: ## build the BPF programs only and show their size
 	@$(MAKE) --no-print-directory -C bpf

@@ -10,6 +10,9 @@ internal static class MatchCodec
     private const ushort ExperimenterClass = 0xffff;
     private const uint MaskBit = 0x100;
 
+    /// <summary>OXM_OF_PACKET_TYPE of OpenFlow 1.5 (field 44, four bytes): name space and number; Ethernet is all zeros.</summary>
+    private const uint PacketType = 0x80005804;
+
     /// <summary>Reads struct ofp_match with its padding.</summary>
     public static Match Read(ref WireReader reader)
     {
@@ -44,6 +47,7 @@ internal static class MatchCodec
     {
         FlowKey value = default, mask = default;
         Span<bool> seen = stackalloc bool[FieldTable.Rows.Length];
+        bool seenPacketType = false;
         WireReader all = reader;
 
         while (reader.Remaining > 0)
@@ -55,6 +59,12 @@ internal static class MatchCodec
             {
                 if (reader.FromSwitch)
                     continue;
+                if ((header & ~(MaskBit | 0xff)) == (PacketType & ~0xffu))
+                {
+                    ReadPacketType(header, ref payload, ref seenPacketType);
+                    continue;
+                }
+
                 WireReader.Fail(OfError.BadMatchBadField, $"OXM header 0x{header:x8}");
             }
 
@@ -135,6 +145,25 @@ internal static class MatchCodec
         if (field == FieldTable.VlanVid && (value & FlowKey.VlanPresent) == 0 && (mask & FlowKey.VlanPresent) != 0)
             WireReader.Fail(OfError.BadActionBadSetArgument, "vlan_vid without OFPVID_PRESENT; pop_vlan removes a tag");
         return (field, value, mask);
+    }
+
+    /// <summary>
+    /// As Open vSwitch, takes OpenFlow 1.5's packet_type. Every packet here is an Ethernet frame: the type of those matches all,
+    /// and is no more than an echo in statistics; that of others could match nothing.
+    /// </summary>
+    private static void ReadPacketType(uint header, ref WireReader payload, ref bool seen)
+    {
+        bool masked = (header & MaskBit) != 0;
+        if (payload.Remaining != (masked ? 8 : 4))
+            WireReader.Fail(OfError.BadMatchBadLen, $"packet_type with a payload of {payload.Remaining} bytes");
+        if (seen)
+            WireReader.Fail(OfError.BadMatchDupField, "packet_type");
+        seen = true;
+        uint value = payload.U32(), mask = masked ? payload.U32() : uint.MaxValue;
+        if (mask is not (uint.MaxValue or 0))
+            WireReader.Fail(OfError.BadMatchBadMask, "packet_type can't be masked");
+        if (value != 0)
+            WireReader.Fail(OfError.BadMatchBadValue, $"packet_type 0x{value:x8}: packets here are Ethernet frames");
     }
 
     private static Field? Find(uint header, ref WireReader payload, OfError badLength)

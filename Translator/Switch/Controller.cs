@@ -1,5 +1,6 @@
 using OvsBridge.OpenFlow.Endpoint;
 using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Messages.Multipart;
 
 namespace OvsBridge.Translator.Switch;
 

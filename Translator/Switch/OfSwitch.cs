@@ -3,6 +3,7 @@ using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Endpoint;
 using OvsBridge.OpenFlow.Errors;
+using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Messages.Multipart;
 using OvsBridge.OpenFlow.Wire;
@@ -329,6 +330,10 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         ActionChecks.PacketOut(packet.Actions, snapshot);
         if (packet.Data.Length < 14)
             throw new OfErrorException(OfError.BadRequestBadPacket, $"a frame of {packet.Data.Length} bytes has no Ethernet header");
+
+        // As Open vSwitch: what an action needs must be in the packet, or come by the actions before it.
+        if (packet.Actions.Count > 0 && PacketParser.TryParse(packet.Data.Span, 0, out FlowKey key))
+            ActionConsistency.ListAgainstPacket(key, packet.Actions);
     }
 
     /// <summary>As Open vSwitch: some controllers say ANY and mean "none".</summary>

@@ -82,6 +82,19 @@ public sealed class ControlPlaneTests
     }
 
     [Test]
+    public void Packet_type_of_later_versions_is_Ethernet_or_refused()
+    {
+        _daemon.Ofctl("add-flow", "packet_type=(0,0),priority=3,ip,actions=output:1");
+        CommandResult other = _daemon.TryOfctl("add-flow", "packet_type=(1,0x800),actions=output:1");
+        Assert.Multiple(() =>
+        {
+            Assert.That(_daemon.Ofctl("dump-flows"), Does.Contain("priority=3,ip actions=output:1"));
+            Assert.That(other.ExitCode, Is.EqualTo(1));
+            Assert.That(other.Error, Does.Contain("OFPBMC_BAD_VALUE"));
+        });
+    }
+
+    [Test]
     public void Many_flows_in_one_go()
     {
         string file = Path.Combine(_daemon.RunDirectory, "flows");

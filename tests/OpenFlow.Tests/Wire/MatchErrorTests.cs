@@ -32,6 +32,26 @@ internal sealed class MatchErrorTests
         }
     }
 
+    [TestCase("80005804 00000000", TestName = "packet_type Ethernet is every packet's")]
+    [TestCase("80005908 00000000 ffffffff", TestName = "packet_type with a whole mask")]
+    [TestCase("80005908 00000000 00000000", TestName = "packet_type with an empty mask")]
+    public void Packet_type_of_Ethernet_matches_every_packet_and_is_kept(string oxm)
+    {
+        var mod = (FlowMod)OfCodec.Decode(Make(oxm + Ipv4));
+        Assert.That(mod.Match, Is.EqualTo(((FlowMod)OfCodec.Decode(Make(Ipv4))).Match));
+        Assert.That(Convert.ToHexStringLower(mod.Match.Oxm.Span), Is.EqualTo((oxm + Ipv4).Replace(" ", "", StringComparison.Ordinal)), "statistics echo it");
+    }
+
+    [Test]
+    public void Packet_type_that_is_not_Ethernets_matches_nothing_here()
+    {
+        Refused(Make("80005804 00010800"), OfError.BadMatchBadValue);
+        Refused(Make("80005908 00000000 ffff0000"), OfError.BadMatchBadMask);
+        Refused(Make("80005803 000000"), OfError.BadMatchBadLen);
+        Refused(Make("80005804 00000000 80005804 00000000"), OfError.BadMatchDupField);
+        Refused(Apply("", "0019 0010 80005804 00000000 00000000"), OfError.BadActionBadSetType);
+    }
+
     [TestCase("80000003 000001", TestName = "in_port of 3 bytes")]
     [TestCase("80000005 0000000100", TestName = "in_port of 5 bytes")]
     [TestCase("80000000", TestName = "in_port of 0 bytes")]

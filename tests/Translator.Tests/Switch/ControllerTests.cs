@@ -632,6 +632,28 @@ public sealed class ControllerTests : SwitchFixture
         Assert.That(Forwarding.PacketOuts, Is.Empty);
     }
 
+    [TestCase("arp", "dec_ttl,output:2")]
+    [TestCase("arp", "set_field:10.0.0.1->ip_src,output:2")]
+    [TestCase("tcp", "set_field:53->udp_dst,output:2")]
+    [TestCase("tcp", "pop_vlan,output:2")]
+    [TestCase("tcp", "set_field:4096->vlan_vid,output:2")]
+    [TestCase("tcp", "pop_mpls:0x0800,output:2")]
+    [TestCase("tcp", "push_mpls:0x8847,dec_ttl,output:2")]
+    public void Packet_out_whose_packet_lacks_what_an_action_needs_is_MATCH_INCONSISTENT(string packet, string actions)
+    {
+        Controller.Fails(Out(1, actions, frame: Packets.Frame(packet)), OfError.BadActionMatchInconsistent);
+        Assert.That(Forwarding.PacketOuts, Is.Empty);
+    }
+
+    [TestCase("tcp", "dec_ttl,set_field:10.0.0.1->ip_src,set_field:80->tcp_dst,output:2")]
+    [TestCase("arp", "set_field:10.0.0.1->arp_spa,push_vlan:0x8100,set_field:4097->vlan_vid,pop_vlan,output:2")]
+    [TestCase("tcp", "push_mpls:0x8847,set_field:5->mpls_label,pop_mpls:0x0800,dec_ttl,output:2")]
+    public void Packet_out_whose_packet_has_what_the_actions_need_is_sent(string packet, string actions)
+    {
+        Controller.Succeeds(Out(1, actions, frame: Packets.Frame(packet)));
+        Assert.That(Forwarding.PacketOuts, Has.Count.EqualTo(1));
+    }
+
     [Test]
     public void Packet_out_without_actions_is_dropped()
     {
