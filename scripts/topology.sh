@@ -141,6 +141,7 @@ stop_bridge() {
         filters=$(in_switch tc filter show dev "h$n" ingress 2>/dev/null || true)
         [[ -z $filters ]] || fail "the bridge left a filter on h$n: $filters"
     done
+    ! in_switch ip link show br0 >/dev/null 2>&1 || fail "the bridge left its own device br0"
     left=$(find "$rundir" -type s -o -name '*.pid')
     [[ -z $left ]] || fail "the bridge left $left"
 }

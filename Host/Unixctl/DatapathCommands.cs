@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using OvsBridge.Datapath;
+using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages.Multipart;
 using OvsBridge.Translator.Tables;
 
@@ -48,7 +49,7 @@ internal sealed class DatapathCommands
         Dictionary<uint, PortStatsEntry> counters = statistics ? Counters() : [];
         foreach (DpPort port in ports)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  port {port.Number}: {port.Name}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  port {port.Number}: {port.Name}{(IsOwnDevice(port.Number, port.Name) ? " (internal)" : "")}\n");
             if (statistics && counters.TryGetValue(port.Number, out PortStatsEntry? entry))
             {
                 text.Append(CultureInfo.InvariantCulture, $"    RX packets:{entry.RxPackets} errors:{entry.RxErrors} dropped:{entry.RxDropped} overruns:{entry.RxOverErrors} frame:{entry.RxFrameErrors}\n");
@@ -81,6 +82,9 @@ internal sealed class DatapathCommands
         return count.ToString(CultureInfo.InvariantCulture);
     }
 
+    /// <summary>What Open vSwitch calls an internal port: the bridge's own device, not an interface made the local port.</summary>
+    private bool IsOwnDevice(uint datapathPort, string name) => datapathPort == OfPorts.DatapathLocal && name == _view.Bridge;
+
     private string ShowBridges()
     {
         DatapathStats stats = _view.Datapath.ReadDatapathStats();
@@ -88,7 +92,7 @@ internal sealed class DatapathCommands
         text.Append(CultureInfo.InvariantCulture, $"{_view.DatapathName}: hit:{stats.Hit} missed:{stats.Miss}\n  {_view.Bridge}:\n");
         foreach (SwitchPort port in _view.Switch.Snapshot.Ports.Values.OrderBy(port => port.Description.Name, StringComparer.Ordinal))
         {
-            text.Append(CultureInfo.InvariantCulture, $"    {port.Description.Name} {BridgeView.ShownNumber(port.Description.PortNo)}/{port.DatapathPort}: (system)\n");
+            text.Append(CultureInfo.InvariantCulture, $"    {port.Description.Name} {BridgeView.ShownNumber(port.Description.PortNo)}/{port.DatapathPort}: ({(IsOwnDevice(port.DatapathPort, port.Description.Name) ? "internal" : "system")})\n");
         }
 
         return text.ToString();

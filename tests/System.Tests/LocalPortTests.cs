@@ -25,8 +25,8 @@ public sealed partial class LocalPortTests
             Assert.That(PingsFromBridge(net, "h2"), Is.True);
             Assert.That(net.Ping("h1", net.Ipv4("h2")), Is.True);
             Assert.That(daemon.Appctl("fdb/show", "br0"), Does.Match($@"LOCAL +0 +{Regex.Escape(MacOf(net, "br0"))} "));
-            Assert.That(daemon.Appctl("dpctl/show"), Does.Contain("  port 65534: br0\n"));
-            Assert.That(daemon.Appctl("dpif/show"), Does.Contain("    br0 65534/65534: (system)\n"));
+            Assert.That(daemon.Appctl("dpctl/show"), Does.Contain("  port 65534: br0 (internal)\n"));
+            Assert.That(daemon.Appctl("dpif/show"), Does.Contain("    br0 65534/65534: (internal)\n"));
             Assert.That(daemon.Warnings, Is.Empty);
         });
     }

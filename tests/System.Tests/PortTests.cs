@@ -24,7 +24,7 @@ public sealed partial class PortTests
             Assert.That(ports, Does.Contain($" 1(h2): addr:{mac2}\n     config:     0\n     state:      LIVE\n     current:    10GB-FD COPPER\n     speed: 10000 Mbps now"));
             Assert.That(ports, Does.Contain($" 2(h1): addr:{mac1}\n"));
             Assert.That(show, Does.Contain("dpid:0000" + mac2.Replace(":", "", StringComparison.Ordinal)), "by default the lowest port's address");
-            Assert.That(daemon.Appctl("dpif/show"), Does.Match("^bpf@br0: hit:[0-9]+ missed:[0-9]+\n  br0:\n    br0 65534/65534: .system.\n    h1 2/2: .system.\n    h2 1/1: .system.\n$"));
+            Assert.That(daemon.Appctl("dpif/show"), Does.Match("^bpf@br0: hit:[0-9]+ missed:[0-9]+\n  br0:\n    br0 65534/65534: .internal.\n    h1 2/2: .system.\n    h2 1/1: .system.\n$"));
             Assert.That(daemon.Warnings, Is.Empty);
         });
     }
