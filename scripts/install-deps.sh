@@ -9,6 +9,7 @@ packages=(
     tcpdump tshark iperf3 python3-scapy                       # tests
     openvswitch-common                                        # ovs-ofctl and ovs-appctl: the clients that we must please
     openvswitch-switch                                        # a peer in the tests and benchmarks, never a service
+    openvswitch-testcontroller                                # ovs-testcontroller, a controller in the tests, never a service
     python3-os-ken                                            # the controller of the demo
 )
 
@@ -45,6 +46,9 @@ rm -f "$log"
 # Installed by us just now, so ours to keep from starting at the next boot.
 if [[ " ${missing[*]} " == *" openvswitch-switch "* ]] && command -v systemctl >/dev/null; then
     systemctl disable openvswitch-switch ovs-vswitchd ovsdb-server >/dev/null 2>&1 || true
+fi
+if [[ " ${missing[*]} " == *" openvswitch-testcontroller "* ]] && command -v systemctl >/dev/null; then
+    systemctl disable openvswitch-testcontroller >/dev/null 2>&1 || true # a script of init.d
 fi
 if [[ " ${missing[*]} " == *" iperf3 "* ]] && command -v systemctl >/dev/null; then
     systemctl disable iperf3 >/dev/null 2>&1 || true

@@ -31,7 +31,7 @@ public sealed class ControllerTests
         daemon.Ofctl("del-flows");
         Assert.That(net.Ping("h1", net.Ipv4("h3"), count: 1), Is.False, "secure: nobody decides on new traffic");
 
-        using OsKen second = StartOsKen(net);
+        using BackgroundProcess second = StartOsKen(net);
         WaitForTableMiss(daemon);
         Assert.Multiple(() =>
         {
@@ -157,7 +157,7 @@ public sealed class ControllerTests
         });
     }
 
-    private static OsKen StartOsKen(Netns net) =>
+    private static BackgroundProcess StartOsKen(Netns net) =>
         OsKen.Start(net.Switch, "--ofp-listen-host", "127.0.0.1", "--ofp-tcp-listen-port", "6653", OsKen.LearningSwitch);
 
     /// <summary>The controller has connected and installed its table-miss flow.</summary>

@@ -88,7 +88,7 @@ public sealed partial class TlsTests
     {
         TestCertificate controller = _authority.Issue("controller");
         int port = FreePort();
-        using OsKen manager = OsKen.Start(null, ["--ofp-listen-host", "127.0.0.1", "--ofp-ssl-listen-port", $"{port}", "--ofp-tcp-listen-port", "0", .. controller.OsKenOptions, OsKen.LearningSwitch]);
+        using BackgroundProcess manager = OsKen.Start(null, ["--ofp-listen-host", "127.0.0.1", "--ofp-ssl-listen-port", $"{port}", "--ofp-tcp-listen-port", "0", .. controller.OsKenOptions, OsKen.LearningSwitch]);
         using SwitchProcess daemon = Start(_switch, "--max-backoff", "1", "--controller", $"ssl:127.0.0.1:{port}");
 
         Assert.That(() => daemon.Ofctl("dump-flows"), Does.Contain("priority=0 actions=CONTROLLER").After(30_000, 250), daemon.Log + manager.Log);
@@ -100,7 +100,7 @@ public sealed partial class TlsTests
         using var other = new TestAuthority(_directory, "foreign-ca");
         TestCertificate controller = other.Issue("foreign-controller") with { AuthorityCertificate = _switch.AuthorityCertificate };
         int port = FreePort();
-        using OsKen manager = OsKen.Start(null, ["--ofp-listen-host", "127.0.0.1", "--ofp-ssl-listen-port", $"{port}", "--ofp-tcp-listen-port", "0", .. controller.OsKenOptions, OsKen.LearningSwitch]);
+        using BackgroundProcess manager = OsKen.Start(null, ["--ofp-listen-host", "127.0.0.1", "--ofp-ssl-listen-port", $"{port}", "--ofp-tcp-listen-port", "0", .. controller.OsKenOptions, OsKen.LearningSwitch]);
         using SwitchProcess daemon = Start(_switch, "--max-backoff", "1", "--controller", $"ssl:127.0.0.1:{port}");
 
         daemon.WaitForLog("certificate"); // after "Connection refused", until os-ken listens
