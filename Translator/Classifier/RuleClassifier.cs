@@ -59,6 +59,30 @@ internal sealed class RuleClassifier
         return false;
     }
 
+    /// <summary>
+    /// The rules whose match <paramref name="match"/> covers. Where a mask lacks one of its bits none does; where the mask is its own, one
+    /// lookup finds them; other subtables are looked through.
+    /// </summary>
+    internal IEnumerable<Rule> CoveredBy(Match match)
+    {
+        foreach (Subtable subtable in _subtables)
+        {
+            FlowKey mask = subtable.Shape.Mask;
+            if (mask.Masked(match.Mask) != match.Mask)
+            {
+                continue;
+            }
+
+            foreach (Rule rule in mask == match.Mask ? subtable.SameHash(match) : subtable.Rules)
+            {
+                if (match.Covers(rule.Match))
+                {
+                    yield return rule;
+                }
+            }
+        }
+    }
+
     /// <summary>The rule with exactly this match and priority, or null.</summary>
     internal Rule? Find(Match match, ushort priority)
     {

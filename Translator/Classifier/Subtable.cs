@@ -386,6 +386,13 @@ internal sealed class Subtable
         return null;
     }
 
+    /// <summary>The rules of this match, whatever their priority, and maybe (one in 2^64) others.</summary>
+    internal IEnumerable<Rule> SameHash(Match match)
+    {
+        Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];
+        return ((RuleLeaf?)HashTrie.Find(_rules, Shape.HashValue(match.Value, stageHashes)))?.Rules ?? [];
+    }
+
     internal Rule? Find(Match match, ushort priority)
     {
         Span<ulong> stageHashes = stackalloc ulong[KeyLayers.Count];

@@ -52,7 +52,7 @@ internal sealed class FlowModHandler(TimeProvider time, Action pushStats)
         if (table.Count == 0)
             return [];
         bool all = filter.Match.Equals(Match.Any) && filter is { CookieMask: 0, OutPort: OfPorts.Any, OutGroup: GroupMod.AnyGroup };
-        return all ? table.Rules : table.Rules.Where(rule => Passes(rule, filter) && filter.Match.Covers(rule.Match));
+        return all ? table.Rules : table.CoveredBy(filter.Match).Where(rule => Passes(rule, filter));
     }
 
     private static bool Passes(Rule rule, FlowFilter filter) =>

@@ -37,6 +37,9 @@ public sealed class FlowTable
     /// <summary>The flow with exactly this match and priority, or null.</summary>
     public Rule? Find(Match match, ushort priority) => Classifier.Find(match, priority);
 
+    /// <summary>The flows that match no packet which <paramref name="match"/> does not (a non-strict request's).</summary>
+    public IEnumerable<Rule> CoveredBy(Match match) => Classifier.CoveredBy(match);
+
     /// <summary>Whether some packet is matched by <paramref name="match"/> and by a flow of this priority.</summary>
     public bool Overlaps(Match match, ushort priority) => Classifier.Overlaps(match, priority);
 

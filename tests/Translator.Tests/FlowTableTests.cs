@@ -47,6 +47,33 @@ public sealed class FlowTableTests
         });
     }
 
+    [TestCase(11)]
+    [TestCase(12)]
+    public void Covered_flows_are_those_that_a_linear_search_finds(int seed)
+    {
+        Random random = new(seed);
+        FlowTable table = FlowTable.Empty(0).With(Enumerable.Range(0, 600).Select(_ => RandomRule(random)));
+        Rule[] rules = [.. table.Rules];
+        int several = 0;
+        for (int i = 0; i < 1000; i++)
+        {
+            Match of = rules[random.Next(rules.Length)].Match;
+            FlowKey mask = of.Mask;
+            for (int word = 0; word < FlowKey.Words; word++)
+            {
+                if (random.Next(3) == 0)
+                    mask.AsMutableWords()[word] &= i % 2 == 0 ? 0 : (ulong)random.NextInt64();
+            }
+
+            Match match = i % 5 == 0 ? of : new Match(of.Value, mask);
+            Rule[] expected = [.. rules.Where(rule => match.Covers(rule.Match))];
+            Assert.That(table.CoveredBy(match), Is.EquivalentTo(expected), match.ToString());
+            several += expected.Length > 1 ? 1 : 0;
+        }
+
+        Assert.That(several, Is.InRange(100, 999), "queries of all kinds");
+    }
+
     [Test]
     public void Removing_everything_leaves_an_empty_table()
     {
