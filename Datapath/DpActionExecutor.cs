@@ -17,8 +17,8 @@ internal interface IDpActionOwner
     /// <param name="request">Cookie and wanted length.</param>
     void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request);
 
-    /// <summary>Whether the meter in <paramref name="slot"/> lets the packet pass; it may have changed it.</summary>
-    bool Meter(uint slot, DpPacket packet);
+    /// <summary>Counts a packet of <paramref name="length"/> bytes with the meter in <paramref name="slot"/>, and takes its tokens.</summary>
+    MeterVerdict Meter(uint slot, int length);
 
     /// <summary>A hash of the packet's flow, started with <paramref name="seed"/>.</summary>
     uint Hash(uint seed, in FlowKey key);
@@ -50,7 +50,7 @@ internal readonly record struct DpOutput(uint Port, int Length, uint Priority, b
 /// <para>
 /// A program that asks for what a packet lacks (a VLAN tag to pop, a TTL to decrement) drops it with
 /// <see cref="DropReason.ActionError"/>; an unknown action, or a payload that is too short, with <see cref="DropReason.BadProgram"/>. Outputs
-/// before that stand. A program that ends without having handed the packet to anybody (no output, not even to a port that is not there, nothing for user
+/// before that stand. A packet that exceeds a meter between a save and its restore ends that part only. A program that ends without having handed the packet to anybody (no output, not even to a port that is not there, nothing for user
 /// space) drops it with <see cref="DropReason.Action"/>.
 /// </para>
 /// <para>Reusable and not thread safe; an owner that is called back may not run the same executor again.</para>
@@ -93,8 +93,18 @@ internal sealed class DpActionExecutor
         _state = default;
         _state.Truncate = int.MaxValue;
         bool handled = false;
+        int ended = 0; // clones to leave: the innermost was dropped
         foreach (DpActionView action in actions)
         {
+            if (ended > 0)
+            {
+                ended += action.Type == DpActionType.Save ? 1 : action.Type == DpActionType.Restore ? -1 : 0;
+                if (ended > 0)
+                {
+                    continue;
+                }
+            }
+
             if (action.Payload.Length < PayloadSize(action.Type))
             {
                 owner.Drop(DropReason.BadProgram);
@@ -110,23 +120,37 @@ internal sealed class DpActionExecutor
                     owner.Output(packet, new DpOutput(action.Arg, length, _state.Priority, _state.HasTunnel, _state.Tunnel));
                     break;
                 case DpActionType.Userspace:
-                    owner.Userspace(packet, key, (UpcallReason)action.Arg, action.Read<DpUserspace>());
+                    ToUserspace(packet, key, (UpcallReason)action.Arg, action.Read<DpUserspace>(), owner);
                     break;
                 case DpActionType.Sample:
                     if (owner.Sample(action.Arg))
                     {
-                        owner.Userspace(packet, key, UpcallReason.Sample, action.Read<DpUserspace>());
+                        ToUserspace(packet, key, UpcallReason.Sample, action.Read<DpUserspace>(), owner);
                     }
 
                     break;
                 case DpActionType.Meter:
-                    if (!owner.Meter(action.Arg, packet))
+                    MeterVerdict verdict = owner.Meter(action.Arg, packet.TotalLength);
+                    if (!verdict.Passes)
                     {
                         owner.Drop(DropReason.Meter);
-                        return;
+                        if (_savedCount == 0)
+                        {
+                            return;
+                        }
+
+                        handled = true;
+                        ended = 1;
+                        break;
                     }
 
-                    _parsed = false; // a DSCP remark changes the packet
+                    if (verdict.Remark != 0)
+                    {
+                        Parse(packet);
+                        _parsed = false;
+                        PacketRewriter.RaiseDropPrecedence(packet, _layout, verdict.Remark);
+                    }
+
                     break;
                 case DpActionType.Hash:
                     Parse(packet);
@@ -170,6 +194,19 @@ internal sealed class DpActionExecutor
         if (!handled)
         {
             owner.Drop(DropReason.Action);
+        }
+    }
+
+    /// <summary>Hands a copy to user space, if it passes the meter for that; the packet itself goes on in any case.</summary>
+    private static void ToUserspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request, IDpActionOwner owner)
+    {
+        if (request.Meter != 0 && !owner.Meter(request.Meter - 1, packet.TotalLength).Passes)
+        {
+            owner.Drop(DropReason.Meter);
+        }
+        else
+        {
+            owner.Userspace(packet, key, reason, request);
         }
     }
 
@@ -283,7 +320,7 @@ internal sealed class DpActionExecutor
         {
             if (action.Payload.Length >= Unsafe.SizeOf<DpUserspace>())
             {
-                owner.Userspace(packet, key, UpcallReason.InvalidTtl, action.Read<DpUserspace>());
+                ToUserspace(packet, key, UpcallReason.InvalidTtl, action.Read<DpUserspace>(), owner);
             }
             else
             {

@@ -68,6 +68,21 @@ public interface IDatapath : IDisposable
     /// <param name="sink">Receives what the program sends to user space, or null to drop that.</param>
     void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink);
 
+    /// <summary>
+    /// Puts a meter into a slot, or another in place of the one that is there: each packet meets the old one or the new one. Buckets are
+    /// full and counters of bands 0 then; those of the meter go on. Returns once no packet can be meeting the old one.
+    /// </summary>
+    /// <param name="slot">What <see cref="DpActionType.Meter"/> names; below <see cref="DatapathCapabilities.MaxMeters"/>.</param>
+    /// <param name="meter">The meter.</param>
+    /// <returns>False when there is no room for its bands; what was there then stays.</returns>
+    bool SetMeter(uint slot, DpMeter meter);
+
+    /// <summary>Empties a slot: packets pass. Returns once no packet can be meeting the meter; false when there is none.</summary>
+    bool RemoveMeter(uint slot);
+
+    /// <summary>The counters of a meter now, without a system call; null when there is none.</summary>
+    DpMeterStats? ReadMeter(uint slot);
+
     /// <summary>Waits until every packet that entered before the call has left the datapath's programs.</summary>
     void Synchronize();
 
@@ -93,7 +108,14 @@ public interface IUpcallSink
 /// <param name="MaxFlows">Most megaflows.</param>
 /// <param name="MaxMasks">Most distinct masks.</param>
 /// <param name="MaxActions">Most actions of a program.</param>
-public sealed record DatapathCapabilities(IReadOnlySet<DpActionType> Actions, int MaxFlows, int MaxMasks, int MaxActions);
+public sealed record DatapathCapabilities(IReadOnlySet<DpActionType> Actions, int MaxFlows, int MaxMasks, int MaxActions)
+{
+    /// <summary>Slots for meters; 0: no meters.</summary>
+    public uint MaxMeters { get; init; }
+
+    /// <summary>Most bands of a meter.</summary>
+    public byte MaxBands { get; init; }
+}
 
 /// <summary>What a port lets through; bits of <c>struct out_port</c> and <c>struct in_port</c>.</summary>
 [Flags]

@@ -104,6 +104,33 @@ internal static class PacketRewriter
         return true;
     }
 
+    /// <summary>What a dscp_remark band does; a packet that is not IP stays as it is.</summary>
+    public static void RaiseDropPrecedence(DpPacket packet, in PacketLayout layout, int levels)
+    {
+        if (layout.Network == NetworkHeader.Ipv4)
+        {
+            byte tos = packet.Data[layout.NetworkAt + 1];
+            SetIpv4(packet, layout, new DpSetIpv4 { Tos = RaiseDropPrecedence(tos, levels) }, new DpSetIpv4 { Tos = 0xff });
+        }
+        else if (layout.Network == NetworkHeader.Ipv6)
+        {
+            byte tos = (byte)(BinaryPrimitives.ReadUInt16BigEndian(packet.Data[layout.NetworkAt..]) >> 4);
+            SetIpv6(packet, layout, new DpSetIpv6 { Tos = RaiseDropPrecedence(tos, levels) }, new DpSetIpv6 { Tos = 0xff });
+        }
+    }
+
+    /// <summary>
+    /// A TOS byte with the drop precedence of its DSCP raised (RFC 2597: AFxy is 8x + 2y, x 1 to 4, y 1 to 3); 3 stays the highest. A code
+    /// point outside the assured forwarding group has no drop precedence and stays as it is.
+    /// </summary>
+    public static byte RaiseDropPrecedence(byte tos, int levels)
+    {
+        int forwardingClass = tos >> 5, precedence = (tos >> 3) & 3;
+        return forwardingClass is < 1 or > 4 || precedence == 0 || (tos & 4) != 0
+            ? tos
+            : (byte)((tos & ~0x18) | (Math.Min(3, precedence + levels) << 3));
+    }
+
     public static bool SetArp(DpPacket packet, in PacketLayout layout, in DpSetArp value, in DpSetArp mask)
     {
         if (layout.Network != NetworkHeader.Arp)

@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define OVSB_ABI_VERSION 1
+#define OVSB_ABI_VERSION 2
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
 
@@ -32,6 +32,9 @@
 #define OVSB_ACTION_DATA	112	/* of which action bytes; no action straddles two blocks */
 #define OVSB_MAX_ACTIONS	64	/* actions of one program; more: slow path, never cut */
 #define OVSB_MAX_RECIRC		8	/* how often a packet goes round */
+#define OVSB_MAX_METERS		65536	/* slots for meters */
+#define OVSB_METER_BANDS	131072	/* bands of all meters together */
+#define OVSB_MAX_BANDS		8	/* bands of a meter */
 #define OVSB_PORT_LOCAL		65534	/* OFPP_LOCAL in the datapath */
 #define OVSB_UPCALL_MAX		65280	/* most packet bytes of an upcall: a perf record has at most 64 KiB; TCP's largest fit */
 
@@ -274,7 +277,7 @@ enum dp_action_type {
 	DP_ACT_DEC_MPLS_TTL = 18,	/* the same for the top label */
 	DP_ACT_COPY_TTL_OUT = 19,
 	DP_ACT_COPY_TTL_IN = 20,
-	DP_ACT_METER = 21,	/* arg: meter slot */
+	DP_ACT_METER = 21,	/* arg: meter slot; an exceeding packet is dropped (the program ends) or gets another DSCP */
 	DP_ACT_HASH = 22,	/* arg: seed; sets dp_hash */
 	DP_ACT_RECIRC = 23,	/* arg: recirc_id; must be last */
 	DP_ACT_SET_TUNNEL = 24,	/* payload dp_set_tunnel */
@@ -291,7 +294,7 @@ enum dp_action_type {
 struct dp_userspace {
 	__u64 cookie;		/* user space's own: what to do with the packet */
 	__u32 max_len;		/* bytes of the packet wanted; 0xffffffff: all */
-	__u32 _pad;
+	__u32 meter;		/* slot + 1 of a meter that the copy has to pass, 0: none; the program goes on without it */
 };
 
 struct dp_set_eth {
@@ -377,6 +380,59 @@ _Static_assert(sizeof(struct dp_set_arp) == 24, "dp_set_arp");
 _Static_assert(sizeof(struct dp_set_tp) == 8, "dp_set_tp");
 _Static_assert(sizeof(struct dp_set_nd) == 32, "dp_set_nd");
 _Static_assert(sizeof(struct dp_set_tunnel) == 56, "dp_set_tunnel");
+
+/* ---- meters ------------------------------------------------------------------------------------------------------ */
+
+/*
+ * map meters: index is the slot.  `bands`, `n_bands` and `flags` are read and written as one 64-bit word: a packet meets the
+ * old meter or the new one.  They name a run of meter_bands that is complete before, and that is reused after a grace
+ * period.  All zero: no meter, packets pass.
+ */
+struct meter {
+	__u32 bands;		/* first of the run, index into meter_bands */
+	__u16 n_bands;		/* 0 .. OVSB_MAX_BANDS */
+	__u16 flags;		/* OVSB_METER_* */
+	__u64 packets;		/* that met it; these two are added to by atomic operations */
+	__u64 bytes;		/* as flow_stats.bytes */
+	__u64 _pad;
+};
+
+_Static_assert(sizeof(struct meter) == 32, "meter");
+
+/* struct meter flags */
+#define OVSB_METER_ACTIVE	0x01	/* there is a meter */
+#define OVSB_METER_PACKETS	0x02	/* rates are of packets, else of bytes */
+
+/* struct meter_band type; the numbers are OpenFlow's */
+#define OVSB_BAND_DROP		1
+#define OVSB_BAND_DSCP_REMARK	2
+
+/* Units of meter_band: 2^-6 ns of time, and 2^-20 ns for the cost of one byte. */
+#define OVSB_METER_TIME_SHIFT	6
+#define OVSB_METER_COST_SHIFT	20
+
+/*
+ * map meter_bands: a token bucket each, as virtual scheduling (the "generic cell rate algorithm" of ITU-T I.371): not the
+ * tokens are kept but `full_at`, the moment at which the bucket will be full again if nothing comes.  A packet that costs the time c
+ * (the time in which the bucket gets the tokens for it) conforms if max(full_at, now) - now + min(c, burst) <= burst, and
+ * then full_at = max(full_at, now) + c.  So a packet larger than the bucket conforms when the bucket is full, and the ones after it pay.
+ * full_at is changed by compare-and-swap only, by programs on all CPUs and by user space; differences are signed, so that it may wrap.
+ *
+ * A meter's bands are in order of descending rate.  The first that a packet exceeds is the one that acts on it, and those behind it do
+ * not see the packet.
+ */
+struct meter_band {
+	__u64 full_at;		/* CLOCK_MONOTONIC in 2^-6 ns */
+	__u64 cost;		/* of a byte, or of a packet, in 2^-20 ns */
+	__u64 burst;		/* in 2^-6 ns */
+	__u64 packets;		/* that it acted on; atomic additions */
+	__u64 bytes;
+	__u32 type;		/* OVSB_BAND_* */
+	__u32 prec_level;	/* OVSB_BAND_DSCP_REMARK: by how much the drop precedence rises */
+	__u64 _pad[2];
+};
+
+_Static_assert(sizeof(struct meter_band) == 64, "meter_band");
 
 /* ---- upcalls ----------------------------------------------------------------------------------------------------- */
 

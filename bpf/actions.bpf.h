@@ -18,6 +18,7 @@
 #include "csum.bpf.h"
 #include "drop.bpf.h"
 #include "lookup.bpf.h"
+#include "meter.bpf.h"
 #include "parse.bpf.h"
 #include "upcall.bpf.h"
 
@@ -360,6 +361,34 @@ __noinline int set_arp(struct __sk_buff *skb, struct scratch *s, const struct se
 	*(__u32 *)(p + 14) = MERGE(LOAD32(p, 14), a->value.spa, a->mask.spa);
 	merge6(p + 18, a->value.tha, a->mask.tha);
 	*(__u32 *)(p + 24) = MERGE(LOAD32(p, 24), a->value.tpa, a->mask.tpa);
+	return 0;
+}
+
+/* What a dscp_remark band does; a packet that is not IP (or that has a label in front) stays as it is. */
+__noinline int remark(struct __sk_buff *skb, struct scratch *s, __u32 levels)
+{
+	__u16 old, tos;
+	__u8 *p;
+	int err;
+
+	if (!s)
+		return DROP_BAD_PROGRAM;
+	err = layout_of(skb, s);
+	if (err)
+		return err;
+	if (s->at.network != NETWORK_IPV4 && s->at.network != NETWORK_IPV6)
+		return 0;
+	p = bytes_at(skb, s->at.network_at, 20);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	old = LOAD16(p, 0);
+	if (s->at.network == NETWORK_IPV4) {
+		p[1] = raised_tos(p[1], levels);
+		*(__u16 *)(p + 10) = csum_update16(LOAD16(p, 10), csum_replaced(old, LOAD16(p, 0)));
+		return 0;
+	}
+	tos = bpf_ntohs(old);
+	*(__u16 *)p = bpf_htons((tos & 0xf00f) | raised_tos(tos >> 4, levels) << 4);
 	return 0;
 }
 
@@ -757,6 +786,23 @@ static __always_inline int leaves_packet(__u16 type)
 		(const TYPE *)((const void *)b->data + _at);                        \
 	})
 
+static __always_inline __u32 length_of(struct __sk_buff *skb)
+{
+	return skb->len + (skb->vlan_present ? 4 : 0);
+}
+
+/* Hands a copy to user space, if it passes the meter for that; the packet itself goes on in any case. */
+static __always_inline void to_userspace(struct __sk_buff *skb, struct scratch *s, __u32 reason,
+					 const struct dp_userspace *request)
+{
+	if (request->meter && meter(request->meter - 1, length_of(skb)) == METER_EXCEEDED) {
+		s->handled = 1;
+		drop(s->cpu, DROP_METER);
+		return;
+	}
+	upcall(skb, s, reason, request->cookie, request->max_len);
+}
+
 /*
  * Runs the action at `at` of block b, any but an output.  Returns 0 to go on, a drop reason, or STEP_*.  A
  * global function, or the verifier would go through all of it at each of the loop's turns.
@@ -774,13 +820,13 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 	switch (a->type) {
 	case DP_ACT_USERSPACE:
 		u = PAYLOAD(struct to_userspace);
-		upcall(skb, s, a->arg, u->request.cookie, u->request.max_len);
+		to_userspace(skb, s, a->arg, &u->request);
 		return 0;
 	case DP_ACT_SAMPLE:
 		u = PAYLOAD(struct to_userspace);
 		s->handled = 1;
 		if (bpf_get_prandom_u32() < a->arg)
-			upcall(skb, s, UPCALL_SAMPLE, u->request.cookie, u->request.max_len);
+			to_userspace(skb, s, UPCALL_SAMPLE, &u->request);
 		return 0;
 	case DP_ACT_PUSH_VLAN:
 		return push_vlan(skb, s, a->arg);
@@ -817,8 +863,13 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 		if (reason != DROP_TTL || a->len < sizeof(struct to_userspace))
 			return reason;
 		u = PAYLOAD(struct to_userspace);
-		upcall(skb, s, UPCALL_INVALID_TTL, u->request.cookie, u->request.max_len);
+		to_userspace(skb, s, UPCALL_INVALID_TTL, &u->request);
 		return STEP_FINISHED;
+	case DP_ACT_METER:
+		reason = meter(a->arg, length_of(skb));
+		if (reason == METER_EXCEEDED)
+			return DROP_METER;
+		return reason ? remark(skb, s, reason) : 0;
 	case DP_ACT_SET_PRIORITY:
 		skb->priority = a->arg;
 		return 0;

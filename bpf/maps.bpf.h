@@ -58,6 +58,12 @@ SHARED_ARRAY(flow_stats, struct flow_stats);
 /* number -> part of a program; writer: user space, before a flow names it; reader: program.  Full: not installed */
 SHARED_ARRAY(action_blocks, struct action_block);
 
+/* slot -> meter; writer: user space, its counters program and user space; reader: both.  Has every slot */
+SHARED_ARRAY(meters, struct meter);
+
+/* number -> band; writer: user space, before a meter names it, its bucket and counters program and user space; reader: both */
+SHARED_ARRAY(meter_bands, struct meter_band);
+
 /* cpu * __DROP_MAX + reason -> packets; writer: program; reader: user space */
 SHARED_ARRAY(drop_stats, __u64);
 

@@ -75,14 +75,15 @@ internal sealed unsafe class MappedArray<T>
             throw new DatapathException($"values of map {map.Name} have {sizeof(T)} bytes, no multiple of 8");
         }
 
-        nuint size = ((nuint)Length * (nuint)sizeof(T) + (nuint)Environment.SystemPageSize - 1) & ~((nuint)Environment.SystemPageSize - 1);
-        nint address = LibC.MemoryMap(0, size, LibC.ProtRead | LibC.ProtWrite, LibC.MapShared, map.Fd, 0);
-        if (address == -1)
-        {
-            throw Errno.Failed($"mapping map {map.Name}", Marshal.GetLastPInvokeError());
-        }
+        (_memory, nint address) = Map(Length, LibC.MapShared, map.Fd, $"mapping map {map.Name}");
+        _values = (T*)address;
+    }
 
-        _memory = new MappedMemoryHandle(address, size);
+    /// <summary>Zeroed memory that no program knows.</summary>
+    internal MappedArray(int length)
+    {
+        Length = length;
+        (_memory, nint address) = Map(length, LibC.MapShared | LibC.MapAnonymous, -1, "taking memory");
         _values = (T*)address;
     }
 
@@ -102,5 +103,14 @@ internal sealed unsafe class MappedArray<T>
 
             return ref _values[index];
         }
+    }
+
+    private static (MappedMemoryHandle Memory, nint Address) Map(int length, int flags, int fd, string what)
+    {
+        nuint size = (((nuint)length * (nuint)sizeof(T)) + (nuint)Environment.SystemPageSize - 1) & ~((nuint)Environment.SystemPageSize - 1);
+        nint address = LibC.MemoryMap(0, size, LibC.ProtRead | LibC.ProtWrite, flags, fd, 0);
+        return address == -1
+            ? throw Errno.Failed(what, Marshal.GetLastPInvokeError())
+            : (new MappedMemoryHandle(address, size), address);
     }
 }

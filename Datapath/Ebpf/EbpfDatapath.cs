@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using OvsBridge.Datapath.Interop;
@@ -26,7 +27,7 @@ public sealed class EbpfDatapath : IDatapath
         DpActionType.SetIpv4, DpActionType.SetIpv6, DpActionType.SetArp, DpActionType.SetTp, DpActionType.SetNd,
         DpActionType.SetMpls, DpActionType.PushMpls, DpActionType.PopMpls, DpActionType.CopyTtlOut, DpActionType.CopyTtlIn,
         DpActionType.SetPbb, DpActionType.DecTtl, DpActionType.DecMplsTtl, DpActionType.SetPriority,
-        DpActionType.Hash, DpActionType.Recirc,
+        DpActionType.Hash, DpActionType.Recirc, DpActionType.Meter,
     ];
 
     private readonly Lock _portLock = new();
@@ -37,6 +38,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly GracePeriod _grace;
     private readonly FlowTable _flows;
     private readonly PortTable _ports;
+    private readonly MeterTable _meters;
     private readonly PortAttacher _attacher = new();
     private readonly PacketSender _sender;
     private readonly UpcallReader _upcalls;
@@ -65,6 +67,11 @@ public sealed class EbpfDatapath : IDatapath
             _grace = new GracePeriod(_stats);
             _flows = new FlowTable(_bpf, _grace);
             _ports = new PortTable(_bpf.Map("in_ports").MapValues<InPort>(), _bpf.Map("out_ports").MapValues<OutPort>());
+            _meters = new MeterTable(
+                _bpf.Map("meters").MapValues<MeterEntry>(),
+                _bpf.Map("meter_bands").MapValues<MeterBandEntry>(),
+                static () => (ulong)Stopwatch.GetTimestamp(), // CLOCK_MONOTONIC in nanoseconds, as bpf_ktime_get_ns
+                _grace.Wait);
             _sender = new PacketSender();
             _upcalls = new UpcallReader(
                 _bpf.Map("upcalls"), _bpf.Map(".data.upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
@@ -76,7 +83,11 @@ public sealed class EbpfDatapath : IDatapath
             throw;
         }
 
-        Capabilities = new DatapathCapabilities(_actions, options.MaxFlows, Abi.MaxMasks, Abi.MaxActions);
+        Capabilities = new DatapathCapabilities(_actions, options.MaxFlows, Abi.MaxMasks, Abi.MaxActions)
+        {
+            MaxMeters = _meters.MaxMeters,
+            MaxBands = Abi.MaxBands,
+        };
         if (options.MaskSortInterval > TimeSpan.Zero)
         {
             _sorter = options.Time.CreateTimer(_ => _flows.SortMasks(), null, options.MaskSortInterval, options.MaskSortInterval);
@@ -182,6 +193,15 @@ public sealed class EbpfDatapath : IDatapath
     }
 
     /// <inheritdoc/>
+    public bool SetMeter(uint slot, DpMeter meter) => _meters.Set(slot, meter);
+
+    /// <inheritdoc/>
+    public bool RemoveMeter(uint slot) => _meters.Remove(slot);
+
+    /// <inheritdoc/>
+    public DpMeterStats? ReadMeter(uint slot) => _meters.Read(slot);
+
+    /// <inheritdoc/>
     public void Synchronize() => _grace.Wait();
 
     /// <inheritdoc/>
@@ -254,6 +274,8 @@ public sealed class EbpfDatapath : IDatapath
         bpf.Map("out_ports").Resize(Abi.MaxPorts);
         bpf.Map("drop_stats").Resize(Cpus.Possible * DropReasons.Count);
         bpf.Map("dp_stats").Resize(Cpus.Possible);
+        bpf.Map("meters").Resize(Abi.MaxMeters);
+        bpf.Map("meter_bands").Resize(Abi.MeterBands);
         bpf.Map("scratch").Resize(Cpus.Possible);
         bpf.Map("upcalls").Resize(2 * Cpus.Possible);
     }
@@ -339,7 +361,7 @@ public sealed class EbpfDatapath : IDatapath
                 Cookie = request.Cookie,
             });
 
-        public bool Meter(uint slot, DpPacket packet) => false;
+        public MeterVerdict Meter(uint slot, int length) => datapath._meters.Apply(slot, length);
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 

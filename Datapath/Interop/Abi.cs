@@ -11,7 +11,7 @@ namespace OvsBridge.Datapath.Interop;
 /// <summary>Limits of bpf/abi.h.</summary>
 internal static class Abi
 {
-    public const uint Version = 1; // OVSB_ABI_VERSION
+    public const uint Version = 2; // OVSB_ABI_VERSION
     public const int KeyWords = 24; // OVSB_KEY_WORDS
     public const int MaxMasks = 256; // OVSB_MAX_MASKS
     public const int MaskLists = 4; // OVSB_MASK_LISTS
@@ -22,6 +22,13 @@ internal static class Abi
     public const int ActionData = 112; // OVSB_ACTION_DATA
     public const int MaxActions = 64; // OVSB_MAX_ACTIONS
     public const int MaxRecirculations = 8; // OVSB_MAX_RECIRC
+    public const int MaxMeters = 65536; // OVSB_MAX_METERS
+    public const int MeterBands = 131072; // OVSB_METER_BANDS
+    public const int MaxBands = 8; // OVSB_MAX_BANDS
+    public const int MeterActive = 0x01; // OVSB_METER_ACTIVE
+    public const int MeterPackets = 0x02; // OVSB_METER_PACKETS
+    public const int MeterTimeShift = 6; // OVSB_METER_TIME_SHIFT
+    public const int MeterCostShift = 20; // OVSB_METER_COST_SHIFT
     public const uint PortUp = 0x01; // OVSB_PORT_UP
     public const uint PortPeer = 0x08; // OVSB_PORT_PEER
     public const uint OtherMultiplier = 0x9e3779b1; // OVSB_OTHER_MULT
@@ -145,6 +152,32 @@ internal struct DpActionHeader
     public ushort Type;
     public ushort Len;
     public uint Arg;
+}
+
+/// <summary><c>struct meter</c>; its first word is read and written as one.</summary>
+[BpfStruct("meter")]
+internal struct MeterEntry
+{
+    public uint Bands;
+    public ushort NBands;
+    public ushort Flags;
+    public ulong Packets;
+    public ulong Bytes;
+    public ulong Pad;
+}
+
+/// <summary><c>struct meter_band</c>.</summary>
+[BpfStruct("meter_band")]
+internal unsafe struct MeterBandEntry
+{
+    public ulong FullAt;
+    public ulong Cost;
+    public ulong Burst;
+    public ulong Packets;
+    public ulong Bytes;
+    public uint Type;
+    public uint PrecLevel;
+    public fixed ulong Pad[2];
 }
 
 /// <summary><c>struct upcall</c> without the key.</summary>

@@ -17,7 +17,7 @@ public struct DpUserspace
 
     public ulong Cookie;
     public uint MaxLen;
-    public uint Pad;
+    public uint Meter;
 }
 
 /// <summary><c>struct dp_set_eth</c>.</summary>

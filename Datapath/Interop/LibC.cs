@@ -61,7 +61,7 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "recv", SetLastError = true)]
     internal static partial nint Receive(int fd, Span<byte> buffer, nuint length, int flags);
 
-    internal const int ProtRead = 1, ProtWrite = 2, MapShared = 1;
+    internal const int ProtRead = 1, ProtWrite = 2, MapShared = 1, MapAnonymous = 0x20;
     internal const int RlimitMemlock = 8;
     internal const short PollIn = 1;
     internal const int PerfEventOpen = 298, PerfEventOpenArm64 = 241; // system call numbers

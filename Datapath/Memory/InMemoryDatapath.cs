@@ -1,3 +1,4 @@
+using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
@@ -19,7 +20,7 @@ public delegate void FrameTransmitted(uint port, ReadOnlyMemory<byte> frame);
 /// after it. So <see cref="RemoveFlows"/> and <see cref="Synchronize"/> have nothing to wait for, and an event handler or sink may call anything,
 /// <see cref="Receive"/> included.
 /// </para>
-/// <para>Tunnels and meters are not there (<see cref="Capabilities"/>).</para>
+/// <para>Tunnels are not there (<see cref="Capabilities"/>).</para>
 /// </remarks>
 public sealed class InMemoryDatapath : IDatapath
 {
@@ -35,6 +36,7 @@ public sealed class InMemoryDatapath : IDatapath
     private readonly UpcallQueue _upcalls;
     private readonly DpPacket _received = new();
     private readonly ReceivedRun _run;
+    private readonly MeterTable _meters;
     private readonly ulong[] _drops = new ulong[DropReasons.Count];
     private ulong _rx, _hit, _miss, _upcallsWritten, _lost, _masksTried, _tx, _recirculated;
 
@@ -44,13 +46,19 @@ public sealed class InMemoryDatapath : IDatapath
         _options = options ?? new InMemoryDatapathOptions();
         _upcalls = new UpcallQueue(_options.UpcallQueue);
         _run = new ReceivedRun(this);
+        _meters = new MeterTable(
+            new MappedArray<MeterEntry>(Abi.MaxMeters), new MappedArray<MeterBandEntry>(Abi.MeterBands), NowNs, static () => { });
         Capabilities = new DatapathCapabilities(
             Enum.GetValues<DpActionType>()
-                .Except([DpActionType.Unspec, DpActionType.Meter, DpActionType.SetTunnel])
+                .Except([DpActionType.Unspec, DpActionType.SetTunnel])
                 .ToHashSet(),
             _options.MaxFlows,
             _options.MaxMasks,
-            64);
+            Abi.MaxActions)
+        {
+            MaxMeters = Abi.MaxMeters,
+            MaxBands = Abi.MaxBands,
+        };
     }
 
     /// <summary>A frame left a port. Raised outside all locks, on the thread that received or executed the packet.</summary>
@@ -244,6 +252,15 @@ public sealed class InMemoryDatapath : IDatapath
     public void WaitForUpcalls() => _upcalls.WaitUntilIdle();
 
     /// <inheritdoc/>
+    public bool SetMeter(uint slot, DpMeter meter) => _meters.Set(slot, meter);
+
+    /// <inheritdoc/>
+    public bool RemoveMeter(uint slot) => _meters.Remove(slot);
+
+    /// <inheritdoc/>
+    public DpMeterStats? ReadMeter(uint slot) => _meters.Read(slot);
+
+    /// <inheritdoc/>
     public void Synchronize()
     {
         lock (_gate)
@@ -284,6 +301,8 @@ public sealed class InMemoryDatapath : IDatapath
         return result;
     }
 
+    private ulong NowNs() => (ulong)((UInt128)_options.Time.GetTimestamp() * 1_000_000_000 / (ulong)_options.Time.TimestampFrequency);
+
     private MemoryMegaflow Own(MegaflowHandle flow) =>
         flow is MemoryMegaflow own && own.Owner == this
             ? own
@@ -305,7 +324,7 @@ public sealed class InMemoryDatapath : IDatapath
         flow.Stats = new MegaflowStats(
             stats.Packets + 1,
             stats.Bytes + (ulong)packet.TotalLength,
-            (ulong)_options.Time.GetElapsedTime(0).Ticks * 100,
+            NowNs(),
             (ushort)(stats.TcpFlags | key.TcpFlags));
         return flow.Actions;
     }
@@ -394,7 +413,7 @@ public sealed class InMemoryDatapath : IDatapath
         public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
             Upcall(MakeUpcall(packet, in key, reason, request.MaxLen, request.Cookie));
 
-        public bool Meter(uint slot, DpPacket packet) => false;
+        public MeterVerdict Meter(uint slot, int length) => datapath._meters.Apply(slot, length);
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 
@@ -491,7 +510,7 @@ public sealed class InMemoryDatapath : IDatapath
         public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
             sink?.OnUpcall(MakeUpcall(packet, in key, reason, request.MaxLen, request.Cookie));
 
-        public bool Meter(uint slot, DpPacket packet) => false;
+        public MeterVerdict Meter(uint slot, int length) => datapath._meters.Apply(slot, length);
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 

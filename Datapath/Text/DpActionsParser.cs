@@ -341,6 +341,9 @@ internal sealed class DpActionsParser(PortNames? ports)
                     case "max_len":
                         request.MaxLen = (uint)Numbers.Parse(part, "bytes", uint.MaxValue);
                         break;
+                    case "meter":
+                        request.Meter = (uint)Numbers.Parse(part, "a meter's slot", uint.MaxValue - 1) + 1;
+                        break;
                     default:
                         reason = part.Key switch
                         {
@@ -349,7 +352,7 @@ internal sealed class DpActionsParser(PortNames? ports)
                             "invalid_ttl" => UpcallReason.InvalidTtl,
                             "miss" => UpcallReason.Miss,
                             "sample" => UpcallReason.Sample,
-                            _ => throw part.Error("expected pid, cookie, max_len, controller(...), slow_path(...) or invalid_ttl(...)"),
+                            _ => throw part.Error("expected pid, cookie, max_len, meter(...), controller(...), slow_path(...) or invalid_ttl(...)"),
                         };
                         Read(part, ref reason, ref request);
                         break;

@@ -155,7 +155,7 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<Upcal
 
     private static string Sample(uint probability, in DpUserspace request)
     {
-        return $"sample(sample={Percent(probability)}%,actions(userspace(pid=0,cookie=0x{request.Cookie:x}{MaxLen(request)})))";
+        return $"sample(sample={Percent(probability)}%,actions(userspace(pid=0,cookie=0x{request.Cookie:x}{MaxLen(request)}{Meter(request)})))";
     }
 
     // As few decimals as tell this probability from others, at least one.
@@ -178,6 +178,9 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<Upcal
     private static string MaxLen(in DpUserspace request) =>
         request.MaxLen == DpUserspace.WholePacket ? "" : string.Create(CultureInfo.InvariantCulture, $",max_len={request.MaxLen}");
 
+    private static string Meter(in DpUserspace request) =>
+        request.Meter == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $",meter({request.Meter - 1})");
+
     private static byte[] Ones(int count)
     {
         byte[] ones = new byte[count];
@@ -199,8 +202,8 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<Upcal
 
     private string Userspace(UpcallReason reason, in DpUserspace request) =>
         userspace?.Invoke(reason, request) is { } described
-            ? $"userspace(pid=0,{described})"
-            : $"userspace(pid=0,{ReasonWord(reason)}(cookie=0x{request.Cookie:x}{MaxLen(request)}))";
+            ? $"userspace(pid=0,{described}{Meter(request)})"
+            : $"userspace(pid=0,{ReasonWord(reason)}(cookie=0x{request.Cookie:x}{MaxLen(request)}){Meter(request)})";
 
     private string IfExpired(in DpActionView action) =>
         action.Payload.Length < Unsafe.SizeOf<DpUserspace>()

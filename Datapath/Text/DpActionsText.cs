@@ -10,7 +10,8 @@ namespace OvsBridge.Datapath;
 /// </summary>
 /// <remarks>
 /// Save and restore appear as <c>clone(...)</c>. Open vSwitch lacks push_pbb(isid=..), pop_pbb, set(pbb(..)),
-/// copy_ttl_out, copy_ttl_in and dec_mpls_ttl; its <c>userspace(...)</c> has no cookie=.
+/// copy_ttl_out, copy_ttl_in and dec_mpls_ttl; its <c>userspace(...)</c> has no cookie=, and no meter(..): there it
+/// is <c>clone(meter(..),userspace(..))</c>.
 /// </remarks>
 public static class DpActionsText
 {

@@ -107,9 +107,36 @@ public sealed class DpActionExecutorTests
         DpActions program = Programs.Of(w => w.Then(DpActionType.Meter, 3).Then(DpActionType.Output, 1));
         Expect(FrameSamples.UnknownType, program, "meter 3", "output 1 length 64");
 
-        RecordingOwner owner = new() { MeterPasses = false };
+        RecordingOwner owner = new() { MeterSays = new(false) };
         Run(FrameSamples.UnknownType, program, owner);
         Assert.That(owner.Events, Is.EqualTo(new[] { "meter 3", "drop Meter" }));
+    }
+
+    [Test]
+    public void Meter_that_refuses_inside_a_clone_ends_the_clone_only()
+    {
+        DpActions program = Programs.Of(w => w
+            .Then(DpActionType.Save).Then(DpActionType.PushVlan, 0x81000005).Then(DpActionType.Meter, 3)
+            .Then(DpActionType.Save).Then(DpActionType.Output, 1).Then(DpActionType.Restore).Then(DpActionType.Output, 2).Then(DpActionType.Restore)
+            .Then(DpActionType.Output, 4));
+        RecordingOwner owner = new() { MeterSays = new(false) };
+
+        Run(FrameSamples.UnknownType, program, owner);
+
+        Assert.That(owner.Events, Is.EqualTo(new[] { "meter 3", "drop Meter", "output 4 length 64" }));
+        Assert.That(owner.Frames.Single(), Is.EqualTo(FrameSamples.UnknownType));
+    }
+
+    [Test]
+    public void Meter_of_a_copy_for_user_space_refuses_that_only()
+    {
+        DpActions program = Programs.Of(w => w
+            .Then(DpActionType.Userspace, (uint)UpcallReason.Controller, new DpUserspace { Cookie = 1, MaxLen = 9, Meter = 6 }).Then(DpActionType.Output, 1));
+        Expect(FrameSamples.UnknownType, program, "meter 5", "userspace Controller cookie 1 max 9", "output 1 length 64");
+
+        RecordingOwner owner = new() { MeterSays = new(false) };
+        Run(FrameSamples.UnknownType, program, owner);
+        Assert.That(owner.Events, Is.EqualTo(new[] { "meter 5", "drop Meter", "output 1 length 64" }));
     }
 
     [Test]

@@ -14,7 +14,7 @@ internal sealed class RecordingOwner : IDpActionOwner
 
     public FlowKey UpcallKey { get; private set; }
 
-    public bool MeterPasses { get; set; } = true;
+    public MeterVerdict MeterSays { get; set; } = new(true);
 
     public void Output(DpPacket packet, in DpOutput output)
     {
@@ -31,10 +31,10 @@ internal sealed class RecordingOwner : IDpActionOwner
         UpcallKey = key;
     }
 
-    public bool Meter(uint slot, DpPacket packet)
+    public MeterVerdict Meter(uint slot, int length)
     {
         Events.Add($"meter {slot}");
-        return MeterPasses;
+        return MeterSays;
     }
 
     public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);

@@ -41,6 +41,8 @@ public sealed class DpActionsTextTests
     [TestCase("set(eth(type=0x0800)),set(ipv4(proto=17)),set(ipv6(proto=6))")]
     [TestCase("userspace(pid=0,controller(cookie=0x5,max_len=128))")]
     [TestCase("userspace(pid=0,slow_path(cookie=0x7))")]
+    [TestCase("userspace(pid=0,controller(cookie=0x5,max_len=128),meter(0))")]
+    [TestCase("sample(sample=50.0%,actions(userspace(pid=0,cookie=0x2,meter(7)))),1")]
     [TestCase("dec_ttl,dec_mpls_ttl,1")]
     [TestCase("dec_ttl(le_1(userspace(pid=0,invalid_ttl(cookie=0x3)))),1")]
     [TestCase("sample(sample=50.0%,actions(userspace(pid=0,cookie=0x2))),1")]

@@ -31,7 +31,7 @@ internal sealed class Bench : IDisposable
         Forwarding = new Forwarding(Datapath, new MacTable(), Time, maxFlows);
         FakePorts ports = new();
         Switch = new OfSwitch(
-            new OfSwitchOptions { DatapathId = 1, FailMode = failMode, ControllersConfigured = controllersConfigured }, Forwarding, ports, ports, null, Time);
+            new OfSwitchOptions { DatapathId = 1, FailMode = failMode, ControllersConfigured = controllersConfigured }, Forwarding, ports, ports, new DatapathMeters(Datapath), Time);
         Forwarding.PacketIns = Switch;
         _handler = Forwarding.Handler();
         Memory.StartUpcalls(new Interrupted(this));
@@ -151,6 +151,12 @@ internal sealed class Bench : IDisposable
         public MegaflowStats ReadStats(MegaflowHandle flow) => inner.ReadStats(flow);
 
         public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink) => inner.Execute(packet, actions, sink);
+
+        public bool SetMeter(uint slot, DpMeter meter) => inner.SetMeter(slot, meter);
+
+        public bool RemoveMeter(uint slot) => inner.RemoveMeter(slot);
+
+        public DpMeterStats? ReadMeter(uint slot) => inner.ReadMeter(slot);
 
         public void Synchronize() => inner.Synchronize();
 

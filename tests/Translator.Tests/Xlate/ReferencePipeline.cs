@@ -552,7 +552,7 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         {
         }
 
-        public bool Meter(uint slot, DpPacket packet) => true;
+        public MeterVerdict Meter(uint slot, int length) => new(true);
 
         public uint Hash(uint seed, in FlowKey key) => 0;
 

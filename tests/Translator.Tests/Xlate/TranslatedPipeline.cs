@@ -65,7 +65,7 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
                 $"controller {record.Reason} table={record.TableId} cookie={record.Cookie} metadata={record.Pipeline.Metadata} {Convert.ToHexString(packet.Data)}");
         }
 
-        public bool Meter(uint slot, DpPacket packet) => true;
+        public MeterVerdict Meter(uint slot, int length) => new(true);
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 
