@@ -36,7 +36,7 @@ internal sealed class Pipeline : IDisposable
             PacketInRate = options.PacketInRate,
             PacketInBurst = options.PacketInBurst,
         };
-        Switch = new OfSwitch(identity, _forwarding, ports, ports, meters: null, time);
+        Switch = new OfSwitch(identity, _forwarding, ports, ports, new DatapathMeters(datapath), time);
         _forwarding.PacketIns = Switch;
         _watch = new ForwardingWatch(_forwarding, datapath, time, logs.CreateLogger<ForwardingWatch>());
     }

@@ -49,8 +49,9 @@ public interface IMeterControl
     byte MaxBands { get; }
 
     /// <summary>Puts <paramref name="meter"/> into its slot: full buckets and, in a slot that was in use, the meter's own counters go on.</summary>
+    /// <returns>False when there is no room for its bands; nothing has changed then.</returns>
     /// <exception cref="DatapathException">The kernel refuses.</exception>
-    void Set(Meter meter);
+    bool Set(Meter meter);
 
     /// <summary>Frees the slot; packets whose program still names it pass.</summary>
     void Remove(Meter meter);

@@ -102,6 +102,8 @@ internal sealed class MeterModHandler(IMeterControl? control, TimeProvider time)
         {
             if (band.Type is not (MeterBandType.Drop or MeterBandType.DscpRemark))
                 throw new OfErrorException(OfError.MeterModFailedBadBand, $"band type {(ushort)band.Type}");
+            if (band.Type == MeterBandType.DscpRemark && mod.MeterId > MeterMod.MaxMeter)
+                throw new OfErrorException(OfError.MeterModFailedBadBand, $"dscp_remark on 0x{mod.MeterId:x}: only the copy for user space is metered");
             if (band.Rate == 0)
                 throw new OfErrorException(OfError.MeterModFailedBadRate, "rate 0");
             if (band.Burst == 0 && mod.Flags.HasFlag(MeterFlags.Burst))

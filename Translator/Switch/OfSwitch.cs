@@ -351,17 +351,21 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         Meter[] meters = [.. edit.MetersSet];
         for (int i = 0; i < meters.Length; i++)
         {
+            OfErrorException error;
             try
             {
-                _meters!.Set(meters[i]);
+                if (_meters!.Set(meters[i]))
+                    continue;
+                error = new OfErrorException(OfError.MeterModFailedOutOfBands, $"no room for {meters[i].Bands.Count} bands: those of other meters take it");
             }
             catch (DatapathException e)
             {
-                foreach (Meter meter in meters.AsSpan(0, i))
-                    RestoreMeter(meter, edit.Before.Snapshot);
-                OfErrorException error = new(OfError.MeterModFailedUnknown, e.Message);
-                throw refused is null ? error : refused(meters[i], error);
+                error = new OfErrorException(OfError.MeterModFailedUnknown, e.Message);
             }
+
+            foreach (Meter meter in meters.AsSpan(0, i))
+                RestoreMeter(meter, edit.Before.Snapshot);
+            throw refused is null ? error : refused(meters[i], error);
         }
 
         Volatile.Write(ref _state, next);

@@ -70,4 +70,8 @@ public sealed record Group(uint GroupId, GroupType GroupType, ValueList<Bucket> 
 /// <param name="Bands">Bands as sent.</param>
 /// <param name="Slot">Its index in the datapath.</param>
 /// <param name="CreatedNs">CLOCK_MONOTONIC nanoseconds.</param>
-public sealed record Meter(uint MeterId, MeterFlags Flags, ValueList<MeterBand> Bands, uint Slot, long CreatedNs);
+public sealed record Meter(uint MeterId, MeterFlags Flags, ValueList<MeterBand> Bands, uint Slot, long CreatedNs)
+{
+    /// <summary>Whether packets may leave it with another DSCP.</summary>
+    public bool Remarks => Bands.Any(band => band.Type == MeterBandType.DscpRemark);
+}

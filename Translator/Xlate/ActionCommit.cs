@@ -82,7 +82,8 @@ internal sealed partial class TrackedFlow
     {
         bool structure = _sent.Structure == state.Structure
             || (state.PushPending && _sent.Structure == state.Encapsulation!.Structure && SentIsAsIn(state.Encapsulation.Region));
-        return structure && (!exact || _sent.VlanPopped <= state.VlanPopped);
+        bool remarked = (_sent.Known.IpTos & ~state.Known.IpTos & state.Opaque.IpTos & KeyBits.DscpMask) != 0; // written over what only a parser can tell
+        return structure && !remarked && (!exact || _sent.VlanPopped <= state.VlanPopped);
     }
 
     /// <summary>Whether the datapath's packet still has below the pushed header what it had when that was pushed.</summary>

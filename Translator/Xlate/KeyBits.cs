@@ -37,6 +37,12 @@ internal static class KeyBits
     /// <summary>ip_proto in word 4.</summary>
     internal static readonly ulong IpProto = Word(IpWord, new FlowKey { IpProto = 0xff });
 
+    /// <summary>The DSCP.</summary>
+    internal static readonly FlowKey Dscp = new() { IpTos = DscpMask };
+
+    /// <summary>The DSCP's bits of ip_tos.</summary>
+    internal const byte DscpMask = 0xfc;
+
     /// <summary>ip_ttl in word 4.</summary>
     internal static readonly ulong IpTtl = Word(IpWord, new FlowKey { IpTtl = 0xff });
 

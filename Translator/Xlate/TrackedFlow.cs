@@ -276,7 +276,8 @@ internal sealed partial class TrackedFlow
 
         foreach (MaskedWord bits in FieldBits.Of(field))
         {
-            if ((_now.Special >> bits.Word & 1) != 0 && (Word(ref _now.Opaque, bits.Word) & bits.Mask) != 0)
+            if ((_now.Special >> bits.Word & 1) != 0 && (Word(ref _now.Opaque, bits.Word) & bits.Mask) != 0
+                && !(field == FieldTable.IpDscp && _now.Opaque.IpProto == 0)) // a header that is there, but for a DSCP that a meter may have changed
             {
                 NeedsReparse = true;
                 return;
@@ -310,6 +311,28 @@ internal sealed partial class TrackedFlow
         else if (field == FieldTable.Icmpv6Type || field == FieldTable.Icmpv6Code)
         {
             MakeOpaque(KeyBits.NeighbourDiscovery);
+        }
+    }
+
+    /// <summary>
+    /// The datapath's packet, which is as this one, has passed a meter. If it may have got another DSCP, only a parser can tell which.
+    /// </summary>
+    /// <param name="remarks">Whether the meter has a dscp_remark band.</param>
+    /// <param name="inCopy">Whether this is a copy, which alone ends when the meter drops it: what follows the copy needs the packet as it was.</param>
+    internal void Metered(bool remarks, bool inCopy)
+    {
+        // Behind a header that was taken off all of IP's fields are opaque already.
+        bool known = (_now.Special >> KeyBits.EthTypeWord & 1) == 0 || _now.Opaque.EthType == 0;
+        bool remarked = remarks && (!known || EthType is EtherTypes.Ipv4 or EtherTypes.Ipv6);
+        if (remarked && known)
+        {
+            MakeOpaque(KeyBits.Dscp);
+            _sent.Known.IpTos &= unchecked((byte)~KeyBits.DscpMask);
+        }
+
+        if (remarked || inCopy)
+        {
+            _now.Structure = _sent.Structure = ++_structures; // no rewrite goes back
         }
     }
 

@@ -117,7 +117,10 @@ internal sealed partial class Xlator
         _references.Add(instance);
         _slow |= SlowPathReasons.Controller;
         uint length = maxLength == 0xffff || reason == PacketInReason.InvalidTtl ? DpUserspace.WholePacket : maxLength;
-        _flow.Actions.Add(DpActionType.Userspace, (uint)UpcallReason.Controller, new DpUserspace { Cookie = id, MaxLen = length });
+        _flow.Actions.Add(
+            DpActionType.Userspace,
+            (uint)UpcallReason.Controller,
+            new DpUserspace { Cookie = id, MaxLen = length, Meter = VirtualMeter(MeterMod.ControllerMeter) });
     }
 
     /// <summary>OFPP_TABLE: a copy of a packet_out's packet goes through the pipeline, with an action set of its own.</summary>

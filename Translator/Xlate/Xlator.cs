@@ -200,7 +200,11 @@ internal sealed partial class Xlator
         if ((_slow & (SlowPathReasons.Action | SlowPathReasons.TooManyActions)) != 0)
         {
             DpActionWriter writer = new();
-            writer.Add(DpActionType.Userspace, (uint)UpcallReason.SlowPath, new DpUserspace { MaxLen = DpUserspace.WholePacket });
+            writer.Add(DpActionType.Userspace, (uint)UpcallReason.SlowPath, new DpUserspace
+            {
+                MaxLen = DpUserspace.WholePacket,
+                Meter = VirtualMeter(MeterMod.SlowPathMeter),
+            });
             installed = writer.ToActions();
         }
 
@@ -536,12 +540,19 @@ internal sealed partial class Xlator
         return false;
     }
 
+    /// <summary>What a dp_userspace says of a virtual meter (OpenFlow 1.3.5, 7.3.4.4): its slot + 1, or 0 when it is not there.</summary>
+    private uint VirtualMeter(uint id)
+    {
+        return _switch.Meter(id) is { } meter ? meter.Slot + 1 : 0;
+    }
+
     private void RunMeter(uint id)
     {
         if (_switch.Meter(id) is { } meter)
         {
             _flow.Commit();
             _flow.Actions.Add(DpActionType.Meter, meter.Slot);
+            _flow.Metered(meter.Remarks, inCopy: _depth > 0);
         }
         else
         {
@@ -580,7 +591,9 @@ internal sealed partial class Xlator
         {
             _slow |= SlowPathReasons.Reparse;
             _flow.Actions.Add(
-                DpActionType.Userspace, (uint)UpcallReason.SlowPath, new DpUserspace { Cookie = ContinuationCookie | id, MaxLen = DpUserspace.WholePacket });
+                DpActionType.Userspace,
+                (uint)UpcallReason.SlowPath,
+                new DpUserspace { Cookie = ContinuationCookie | id, MaxLen = DpUserspace.WholePacket, Meter = VirtualMeter(MeterMod.SlowPathMeter) });
         }
 
         _flow.Reparsed();

@@ -134,6 +134,19 @@ public sealed class MeterModTests : SwitchFixture
     }
 
     [Test]
+    public void No_room_for_the_bands_is_OUT_OF_BANDS_and_changes_nothing()
+    {
+        Meters.Full = true;
+        Controller.Fails(Add(1), OfError.MeterModFailedOutOfBands);
+        Assert.That(Switch.Snapshot.Meters, Is.Empty);
+    }
+
+    [TestCase(MeterMod.ControllerMeter)]
+    [TestCase(MeterMod.SlowPathMeter)]
+    public void Virtual_meter_that_remarks_is_BAD_BAND(uint id) =>
+        Controller.Fails(Add(id, MeterFlags.Kbps, new MeterBand(MeterBandType.DscpRemark, 10, 0, 1)), OfError.MeterModFailedBadBand);
+
+    [Test]
     public void Freed_slot_rests_as_long_as_others_are_free()
     {
         Controller.Succeeds(Add(1));

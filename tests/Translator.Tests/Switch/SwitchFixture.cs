@@ -177,11 +177,17 @@ internal sealed class FakeMeters : IMeterControl
 
     public byte MaxBands => 4;
 
-    public void Set(Meter meter)
+    /// <summary>There is no room for bands.</summary>
+    public bool Full { get; set; }
+
+    public bool Set(Meter meter)
     {
         if (Refuses || meter.MeterId == RefusedId)
             throw new DatapathException("map update: ENOMEM", 12);
+        if (Full)
+            return false;
         Slots[meter.Slot] = meter;
+        return true;
     }
 
     public void Remove(Meter meter)
