@@ -45,7 +45,7 @@ check: build ## what to run before a commit: build, format, tests that need no r
 	@dotnet format OvsBridge.sln --verify-no-changes --no-restore
 	@scripts/run-tests.sh --configuration $(CONFIG) --unprivileged
 
-bench: deps build ## the benchmarks (root)
+bench: deps build ## measurements beside other switches, or BENCH="--filter *Name*" for one method (root)
 	@dotnet run --project tests/Benchmarks -c Release --no-restore -- $(BENCH)
 
 demo: deps build ## three hosts, a bridge and an SDN controller in network namespaces (root)

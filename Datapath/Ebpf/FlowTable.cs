@@ -458,6 +458,9 @@ internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, 
     /// <summary>Whether <see cref="Final"/> is set; then the number may belong to another flow.</summary>
     internal bool HasFinal;
 
+    private volatile StrongBox<MegaflowStats>? _own;
+    private volatile StrongBox<MegaflowStats>? _final;
+
     public FlowTable Table { get; } = table;
 
     /// <summary>Index in map <c>flows</c>.</summary>
@@ -480,10 +483,18 @@ internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, 
     public bool IsRemoved { get; set; }
 
     /// <summary>
-    /// Packets that user space looked up. Under the table's lock; a reader without it may see a packet more or less.
+    /// Packets that user space looked up (few flows have any). Under the table's lock; a reader without it may see a packet more or less.
     /// </summary>
-    public MegaflowStats Own { get; set; }
+    public MegaflowStats Own
+    {
+        get => _own is { } own ? own.Value : default;
+        set => _own = new StrongBox<MegaflowStats>(value);
+    }
 
     /// <summary>Statistics at its end.</summary>
-    public MegaflowStats Final { get; set; }
+    public MegaflowStats Final
+    {
+        get => _final is { } final ? final.Value : default;
+        set => _final = new StrongBox<MegaflowStats>(value);
+    }
 }

@@ -156,7 +156,7 @@ internal sealed class Revalidator : IDisposable
     /// <summary>Packet_in records and continuations of installed megaflows stay; the rest is forgotten after some rounds.</summary>
     private void KeepReferences()
     {
-        object[] live = [.. _ukeys.All().SelectMany(ukey => ukey.Result.References)];
+        object[] live = _ukeys.References();
         _context.Environment.PacketIns.Sweep(live.OfType<PacketInRecord>());
         _context.Environment.Continuations.Sweep(live.OfType<Continuation>());
     }

@@ -1,5 +1,7 @@
+using System.Runtime.CompilerServices;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.Translator.Classifier;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
 
@@ -8,8 +10,8 @@ namespace OvsBridge.Translator.Upcalls;
 /// <summary>User space's record of one installed megaflow. What changes does so under the lock of <see cref="Ukeys"/>.</summary>
 internal sealed class Ukey
 {
-    private readonly FlowKey _packet;
-    private readonly FlowKey _mask;
+    private readonly PacketPart _packet;
+    private readonly KeyMask _mask;
     private readonly int _hash;
 
     /// <summary>Makes the record of a megaflow that is about to be installed.</summary>
@@ -18,24 +20,42 @@ internal sealed class Ukey
     /// <param name="nowNs">CLOCK_MONOTONIC.</param>
     internal Ukey(in FlowKey packet, XlateResult result, long nowNs)
     {
-        _packet = packet;
-        _mask = result.Mask;
-        _hash = HashCode.Combine(Key.GetHashCode(), _mask.GetHashCode());
+        packet.PacketPart().CopyTo(_packet);
+        _mask = result.MaskObject;
         Result = result;
         CreatedNs = nowNs;
+        ulong hash = (ulong)_mask.Hash;
+        ReadOnlySpan<ulong> words = PacketWords(), mask = _mask.Bits.PacketPart();
+        for (int i = 0; i < mask.Length; i++)
+        {
+            if (mask[i] != 0)
+            {
+                hash = KeyHash.Add(hash, words[i] & mask[i]);
+            }
+        }
+
+        _hash = (int)KeyHash.Finish(hash);
     }
 
     /// <summary>
     /// The packet that it was made for, which stands for all others. Not the masked key: a translation of that, though right, may
     /// have come by another way through the classifier's tries, and look at other bits.
     /// </summary>
-    internal ref readonly FlowKey Packet => ref _packet;
+    internal FlowKey Packet
+    {
+        get
+        {
+            FlowKey packet = default;
+            PacketWords().CopyTo(packet.AsMutableWords());
+            return packet;
+        }
+    }
 
     /// <summary>The masked key.</summary>
-    internal FlowKey Key => _packet.Masked(_mask);
+    internal FlowKey Key => Packet.Masked(_mask.Bits);
 
     /// <summary>The megaflow's mask; what translation looks at now may be less, never more.</summary>
-    internal ref readonly FlowKey Mask => ref _mask;
+    internal ref readonly FlowKey Mask => ref _mask.Bits;
 
     /// <summary>Its name in the datapath; null before it is installed and after it is removed.</summary>
     internal MegaflowHandle? Handle { get; set; }
@@ -53,7 +73,7 @@ internal sealed class Ukey
     internal long Checked { get; set; }
 
     /// <summary>The packet's words; in_port is a datapath port.</summary>
-    internal ReadOnlySpan<ulong> PacketWords() => _packet.PacketPart();
+    internal ReadOnlySpan<ulong> PacketWords() => _packet;
 
     /// <summary>Statistics that were credited already.</summary>
     internal MegaflowStats Pushed { get; set; }
@@ -65,10 +85,24 @@ internal sealed class Ukey
     internal long UsedNs => Math.Max(CreatedNs, (long)Pushed.UsedNs);
 
     /// <summary>Whether it is the same megaflow to the datapath.</summary>
-    internal bool SameFlow(Ukey other) =>
-        _hash == other._hash
-        && _mask.PacketPart().SequenceEqual(other._mask.PacketPart())
-        && Key.PacketPart().SequenceEqual(other.Key.PacketPart());
+    internal bool SameFlow(Ukey other)
+    {
+        if (_hash != other._hash || !_mask.SameAs(other._mask))
+        {
+            return false;
+        }
+
+        ReadOnlySpan<ulong> mine = PacketWords(), its = other.PacketWords(), mask = _mask.Bits.PacketPart();
+        for (int i = 0; i < mine.Length; i++)
+        {
+            if (((mine[i] ^ its[i]) & mask[i]) != 0)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     /// <summary>Hash of what <see cref="SameFlow"/> compares.</summary>
     internal int FlowHash => _hash;
@@ -97,7 +131,7 @@ internal sealed class Ukey
             return needs.Tables.Meets(diff.Tables);
         }
 
-        FlowKey pinned = Result.Pinned(_mask);
+        FlowKey pinned = Result.Pinned(_mask.Bits);
         foreach (RuleChange change in diff.Rules)
         {
             if (MayChangeBy(change) && Overlaps(change.Rule, pinned))
@@ -129,5 +163,12 @@ internal sealed class Ukey
         }
 
         return true;
+    }
+
+    /// <summary>The words of a key that packets have.</summary>
+    [InlineArray(FlowKey.PacketWords)]
+    private struct PacketPart
+    {
+        private ulong _first;
     }
 }

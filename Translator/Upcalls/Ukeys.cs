@@ -34,6 +34,7 @@ internal sealed class Ukeys
     private readonly Lock _lock = new();
     private readonly Dictionary<Ukey, Ukey> _byFlow = new(new FlowComparer());
     private readonly MegaflowIndex _index = new();
+    private readonly HashSet<Ukey> _withReferences = new(ReferenceEqualityComparer.Instance);
     private List<Ukey> _oldAddresses = []; // installed while addresses were learned
     private (PipelineSnapshot Before, PipelineSnapshot After, SnapshotDiff Diff)? _lastDiff;
     private PipelineSnapshot? _rightFor;
@@ -96,10 +97,20 @@ internal sealed class Ukeys
             ukey.Handle = handle;
             _byFlow.Add(ukey, ukey);
             _index.Add(ukey);
+            NoteReferences(ukey);
             if (result.Dependencies.Macs && result.Dependencies.MacVersion != _environment.Macs.Version)
             {
                 _oldAddresses.Add(ukey);
             }
+        }
+    }
+
+    /// <summary>Packet_in records and continuations that actions of installed megaflows name.</summary>
+    internal object[] References()
+    {
+        lock (_lock)
+        {
+            return [.. _withReferences.SelectMany(ukey => ukey.Result.References)];
         }
     }
 
@@ -353,7 +364,20 @@ internal sealed class Ukeys
             _index.Add(ukey);
         }
 
+        NoteReferences(ukey);
         return verdict;
+    }
+
+    private void NoteReferences(Ukey ukey)
+    {
+        if (ukey.Result.References.Length > 0)
+        {
+            _withReferences.Add(ukey);
+        }
+        else
+        {
+            _withReferences.Remove(ukey);
+        }
     }
 
     /// <summary>Whether a translation depends on bits that a megaflow's mask does not have.</summary>
@@ -399,6 +423,7 @@ internal sealed class Ukeys
             Credit(ukeys[i], final[i]);
             ukeys[i].Handle = null;
             _index.Remove(ukeys[i]);
+            _withReferences.Remove(ukeys[i]);
             _byFlow.Remove(ukeys[i]);
         }
     }

@@ -31,7 +31,10 @@ internal sealed class XlateResult
     internal required PipelineSnapshot Snapshot { get; init; }
 
     /// <summary>Bits of the packet's key that the rest depends on, in the datapath's terms.</summary>
-    internal required FlowKey Mask { get; init; }
+    internal ref readonly FlowKey Mask => ref MaskObject.Bits;
+
+    /// <summary>The object that <see cref="Mask"/> is in; other results may share it.</summary>
+    internal required KeyMask MaskObject { get; init; }
 
     /// <summary>What is to happen to the packet.</summary>
     internal required DpActions Actions { get; init; }

@@ -61,6 +61,7 @@ internal sealed partial class Xlator
     private readonly List<object> _references = [];
 
     private readonly TrackedSwitch _switch = new();
+    private readonly KeyMasks _masks = new();
     private XlateTrace? _trace;
     private object? _firstTable; // of the trace: what the first flow entry has below it, where the action set is reported
     private ActionSet _set = new();
@@ -211,7 +212,7 @@ internal sealed partial class Xlator
         return new XlateResult
         {
             Snapshot = _switch.Snapshot,
-            Mask = _flow.Mask,
+            MaskObject = _masks.Of(_flow.Mask),
             Actions = actions,
             Installed = installed,
             SlowPath = _error is null ? _slow : SlowPathReasons.None,
