@@ -5,6 +5,7 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 # no: leave out ahead-of-time code (a machine that can't fetch the crossgen package); starts more slowly
 READYTORUN ?= yes
+CONFORMANCE ?= $(if $(OVSBRIDGE_CONFORMANCE),$(OVSBRIDGE_CONFORMANCE),$(CURDIR)/../shared/conformance)
 
 ARTIFACTS := $(CURDIR)/artifacts
 # -m:1 keeps a machine of two cores usable
@@ -16,10 +17,10 @@ export DOTNET_NOLOGO := 1
 export DOTNET_SKIP_FIRST_TIME_EXPERIENCE := 1
 
 .DEFAULT_GOAL := build
-.PHONY: help deps build publish package bpf test check bench demo install clean
+.PHONY: help deps build publish package bpf test conformance check bench demo install clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 deps: ## install what is missing of the Debian packages that build, tests and demo use (root)
 	@scripts/install-deps.sh
@@ -40,6 +41,10 @@ bpf: ## build the BPF programs only and show their size
 
 test: deps build ## run every test (root)
 	@scripts/run-tests.sh --configuration $(CONFIG)
+
+conformance: deps build ## the Ryu certification, rates included (root; its files: CONFORMANCE=FOLDER)
+	@test -x "$(CONFORMANCE)/ryu/run_ryucert.sh" || { echo "no $(CONFORMANCE)/ryu/run_ryucert.sh: set CONFORMANCE to its folder" >&2; exit 2; }
+	@OVSBRIDGE=$(ARTIFACTS)/ovsbridge "$(CONFORMANCE)/ryu/run_ryucert.sh" "$(CONFORMANCE)/ryu/adapters/ovsbridge.sh"
 
 check: build ## what to run before a commit: build, format, tests that need no root
 	@dotnet format OvsBridge.sln --verify-no-changes --no-restore

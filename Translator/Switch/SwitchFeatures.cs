@@ -18,9 +18,9 @@ internal static class SwitchFeatures
     /// <summary>OFPAT_*: all of OpenFlow 1.3 but experimenter.</summary>
     public static readonly uint[] ActionNumbers = [0, 11, 12, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27];
 
-    /// <summary>Statistics that are really kept; there are no queues to have any.</summary>
+    /// <summary>Statistics that are really kept.</summary>
     public const Capabilities SwitchCapabilities =
-        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats;
+        Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats | Capabilities.QueueStats;
 
     /// <summary>OFPMP_GROUP_FEATURES.</summary>
     public static GroupFeaturesAnswer Groups(OfSwitchOptions options)

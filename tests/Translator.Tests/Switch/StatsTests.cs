@@ -25,7 +25,7 @@ public sealed class StatsTests : SwitchFixture
         Assert.That((reply.DatapathId, reply.BufferCount, reply.TableCount, reply.AuxiliaryId), Is.EqualTo((0xda7aul, 0u, (byte)254, (byte)0)));
         Assert.That(
             reply.Capabilities,
-            Is.EqualTo(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats));
+            Is.EqualTo(Capabilities.FlowStats | Capabilities.TableStats | Capabilities.PortStats | Capabilities.GroupStats | Capabilities.QueueStats));
     }
 
     [Test]
