@@ -39,7 +39,8 @@ public sealed partial class OfConnection
             while (true)
             {
                 ReadResult result = await reader.ReadAsync(stop).ConfigureAwait(false);
-                NoteReceived();
+                if (!result.IsCompleted)
+                    NoteReceived(); // the end of the stream is no sign of life
                 ReadOnlySequence<byte> received = result.Buffer;
                 while (MessageFramer.TryRead(ref received, out ReadOnlySequence<byte> message))
                 {

@@ -326,6 +326,24 @@ public sealed class ConnectionTests
     }
 
     [Test]
+    public void Silence_counts_from_the_last_bytes_and_not_from_the_end_of_the_stream()
+    {
+        var time = new ManualTime();
+        var handler = new RecordingHandler();
+        using var pair = new ConnectionPair(handler, new OfConnectionOptions { Time = time, InactivityProbe = _probe });
+        pair.Peer.Handshake();
+        handler.WaitForConnection();
+        time.Advance(TimeSpan.FromSeconds(1));
+        pair.Peer.Ask<EchoReply>(new EchoRequest(default));
+        time.Advance(TimeSpan.FromSeconds(3));
+
+        pair.Peer.Dispose();
+
+        Assert.That(handler.Next(), Is.EqualTo(RecordingHandler.Disconnected));
+        Assert.That(handler.SilenceAtEnd, Is.EqualTo(TimeSpan.FromSeconds(3)));
+    }
+
+    [Test]
     public void Peer_that_talks_is_not_asked()
     {
         var time = new ManualTime();

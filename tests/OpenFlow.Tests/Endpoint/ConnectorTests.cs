@@ -244,6 +244,32 @@ public sealed class ConnectorTests
     }
 
     [Test]
+    public async Task Auxiliary_connections_use_TLS_where_the_main_one_does()
+    {
+        using TestAuthority authority = new(_directory, "ca");
+        var features = new System.Collections.Concurrent.BlockingCollection<byte>();
+        var controller = new RecordingHandler
+        {
+            Arrived = connection => connection.Send(new FeaturesRequest { Xid = 1 }),
+            Act = (_, message) => features.Add(((FeaturesReply)message).AuxiliaryId),
+        };
+        var agent = new RecordingHandler { Act = (connection, _) => connection.Send(new FeaturesReply(1, 0, 254, connection.AuxiliaryId, default)) };
+        await using var listener = new OfListener(
+            Target.Parse("pssl:0:127.0.0.1"), controller, new OfConnectionOptions(), NullLogger.Instance, authority.Issue("controller").Load());
+        listener.Start();
+        await using var connector = new OfConnector(
+            Target.Parse($"ssl:127.0.0.1:{listener.Target.Port}"), agent, new OfConnectionOptions(), NullLogger.Instance, authority.Issue("switch").Load())
+        {
+            AuxiliaryCount = 1,
+        };
+        connector.Start();
+
+        byte Next() => features.TryTake(out byte id, TimeSpan.FromSeconds(10)) ? id : throw new TimeoutException("no FEATURES_REPLY");
+        Assert.That(Next(), Is.Zero);
+        Assert.That(Next(), Is.EqualTo(1));
+    }
+
+    [Test]
     public async Task Tls_with_a_certificate_of_another_authority_is_refused()
     {
         using TestAuthority authority = new(_directory, "ca"), other = new(_directory, "other");

@@ -12,6 +12,8 @@ internal sealed class RecordingHandler : IOfMessageHandler
 
     public Action<IOfConnection, OfMessage> Act { get; set; } = (_, _) => { };
 
+    public Action<IOfConnection> Arrived { get; set; } = _ => { };
+
     public IOfConnection? Connection { get; private set; }
 
     public static string Connected => "connected";
@@ -22,6 +24,7 @@ internal sealed class RecordingHandler : IOfMessageHandler
     {
         Connection = connection;
         _events.Add(Connected);
+        Arrived(connection);
     }
 
     public void OnMessage(IOfConnection connection, OfMessage message, ReadOnlySpan<byte> raw)
@@ -30,7 +33,14 @@ internal sealed class RecordingHandler : IOfMessageHandler
         Act(connection, message);
     }
 
-    public void OnDisconnected(IOfConnection connection) => _events.Add(Disconnected);
+    /// <summary>How long the peer had been silent when the connection was gone.</summary>
+    public TimeSpan SilenceAtEnd { get; private set; }
+
+    public void OnDisconnected(IOfConnection connection)
+    {
+        SilenceAtEnd = connection.Silence;
+        _events.Add(Disconnected);
+    }
 
     /// <summary>The next call: one of the two words, or the message.</summary>
     public object Next() => _events.TryTake(out object? item, _patience) ? item : throw new TimeoutException("the handler was not called");
