@@ -25,7 +25,7 @@ internal sealed class Pipeline : IDisposable
         _datapath = datapath;
         _ports = ports;
         _time = time;
-        _forwarding = new Forwarding(datapath, new MacTable(), time, options.FlowLimit);
+        _forwarding = new Forwarding(datapath, new MacTable(), time, options.FlowLimit, options.SlowPathRate);
         OfSwitchOptions identity = new()
         {
             DatapathId = datapathId,

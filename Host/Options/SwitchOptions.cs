@@ -68,6 +68,9 @@ internal sealed record SwitchOptions
     /// <summary>Most packet_ins of a kind to a controller in a second; 0: any number.</summary>
     public uint PacketInRate { get; init; }
 
+    /// <summary>Most packets a second that user space executes for megaflows; 0: any.</summary>
+    public uint SlowPathRate { get; init; }
+
     /// <summary>Most packet_ins of a kind at once; 0: a quarter of the rate.</summary>
     public uint PacketInBurst { get; init; }
 
@@ -108,6 +111,7 @@ internal sealed record SwitchOptions
             PacketInRate = (uint)packetInRate,
             PacketInBurst = (uint)Number(settings, "packet-in-burst", 0, lowest: 1, highest: 1_000_000),
             FlowLimit = Number(settings, "flow-limit", 200_000, lowest: 1, highest: 200_000),
+            SlowPathRate = (uint)Number(settings, "slow-path-rate", 50_000, lowest: 0, highest: 10_000_000),
             Tls = tls,
             LogLevel = Choice(settings, "log-level", VlogLevel.Info, [.. Enum.GetValues<VlogLevel>().Select(level => (level.Name(), level))]),
         };

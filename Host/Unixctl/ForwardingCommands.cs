@@ -176,6 +176,7 @@ internal sealed class ForwardingCommands
               flows         : (current {now}) (avg {_watch.AverageMegaflows:0}) (max {Math.Max(now, _watch.MostMegaflows)}) (limit {forwarding.MegaflowLimit})
               dump duration : {forwarding.LastRound.TotalMilliseconds:0}ms
               ufid enabled : true
+              slow path    : (limit {(forwarding.SlowPathRate == 0 ? "none" : $"{forwarding.SlowPathRate}/s")}) (dropped {forwarding.SlowPathDropped})
 
               0: (keys {now})
 

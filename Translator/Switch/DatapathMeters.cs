@@ -10,7 +10,8 @@ namespace OvsBridge.Translator.Switch;
 public sealed class DatapathMeters(IDatapath datapath) : IMeterControl
 {
     /// <inheritdoc/>
-    public uint MaxMeters => datapath.Capabilities.MaxMeters;
+    /// <remarks>The datapath's last slot is the forwarding side's, for its own limit of the slow path.</remarks>
+    public uint MaxMeters => Math.Max(1, datapath.Capabilities.MaxMeters) - 1;
 
     /// <inheritdoc/>
     public byte MaxBands => datapath.Capabilities.MaxBands;

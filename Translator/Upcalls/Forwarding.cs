@@ -41,8 +41,10 @@ public sealed class Forwarding : IForwarding, IDisposable
     /// <param name="macs">What NORMAL learns.</param>
     /// <param name="time">Clock; its timestamps must be those of the datapath.</param>
     /// <param name="maxFlows">Most megaflows.</param>
-    public Forwarding(IDatapath datapath, MacTable macs, TimeProvider time, int maxFlows = 200_000)
+    /// <param name="slowPathRate">Most packets a second that user space executes for megaflows, while no slowpath meter is set; 0: any.</param>
+    public Forwarding(IDatapath datapath, MacTable macs, TimeProvider time, int maxFlows = 200_000, uint slowPathRate = 0)
     {
+        SlowPathRate = datapath.Capabilities.MaxMeters == 0 ? 0 : slowPathRate;
         Macs = macs;
         _context = new ForwardingContext
         {
@@ -50,6 +52,13 @@ public sealed class Forwarding : IForwarding, IDisposable
             Environment = new XlateEnvironment(datapath.Capabilities, macs),
             Time = time,
         };
+        if (SlowPathRate != 0)
+        {
+            uint slot = datapath.Capabilities.MaxMeters - 1;
+            datapath.SetMeter(slot, new DpMeter(CountsPackets: true, [new DpMeterBand(DpBandType.Drop, SlowPathRate)]));
+            _context.Environment.SlowPathMeter = slot + 1;
+        }
+
         _ukeys = new Ukeys(datapath, _context.Environment, time);
         _revalidator = new Revalidator(_context, _ukeys, maxFlows);
         _packetOuts = new PacketRunner(_context);
@@ -82,6 +91,13 @@ public sealed class Forwarding : IForwarding, IDisposable
 
     /// <summary>How long the revalidator's last round took.</summary>
     public TimeSpan LastRound => _revalidator.LastRound;
+
+    /// <summary>See the constructor.</summary>
+    public uint SlowPathRate { get; }
+
+    /// <summary>Packets that were dropped for being beyond <see cref="SlowPathRate"/>.</summary>
+    public ulong SlowPathDropped =>
+        SlowPathRate != 0 && _context.Datapath.ReadMeter(_context.Environment.SlowPathMeter - 1) is { } stats ? stats.Bands[0].Packets : 0;
 
     /// <summary>Starts to take upcalls and to revalidate.</summary>
     public void Start()

@@ -17,6 +17,9 @@ internal sealed class XlateEnvironment(DatapathCapabilities capabilities, MacTab
     /// <summary>What NORMAL has learned.</summary>
     internal MacTable Macs { get; } = macs;
 
+    /// <summary>Slot + 1 of the meter that limits the slow path while no slowpath meter is set; 0: none. Set before the first translation.</summary>
+    internal uint SlowPathMeter { get; set; }
+
     /// <summary>Packet_ins that datapath actions name.</summary>
     internal InternTable<PacketInRecord> PacketIns { get; } = new();
 
@@ -542,10 +545,8 @@ internal sealed partial class Xlator
     }
 
     /// <summary>What a dp_userspace says of a virtual meter (OpenFlow 1.3.5, 7.3.4.4): its slot + 1, or 0 when it is not there.</summary>
-    private uint VirtualMeter(uint id)
-    {
-        return _switch.Meter(id) is { } meter ? meter.Slot + 1 : 0;
-    }
+    private uint VirtualMeter(uint id) =>
+        _switch.Meter(id) is { } meter ? meter.Slot + 1 : id == MeterMod.SlowPathMeter ? _environment.SlowPathMeter : 0;
 
     private void RunMeter(uint id)
     {

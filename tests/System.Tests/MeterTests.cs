@@ -15,7 +15,7 @@ public sealed class MeterTests
     {
         using var net = new Netns("h1");
         using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--fail-mode", "secure");
-        Assert.That(daemon.Ofctl("meter-features"), Does.Match(@"max_meter:65536 max_bands:8 max_color:0\s+band_types: drop dscp_remark\s+capabilities: kbps pktps burst stats"));
+        Assert.That(daemon.Ofctl("meter-features"), Does.Match(@"max_meter:65535 max_bands:8 max_color:0\s+band_types: drop dscp_remark\s+capabilities: kbps pktps burst stats"));
 
         daemon.Ofctl("add-meter", "meter=1,kbps,burst,stats,bands=type=drop,rate=1000,burst_size=100");
         daemon.Ofctl("add-meter", "meter=2,pktps,bands=type=dscp_remark,rate=5,prec_level=1,type=drop,rate=50");

@@ -22,13 +22,13 @@ internal sealed class Bench : IDisposable
 {
     private readonly IUpcallSink _handler;
 
-    public Bench(int maxFlows = 200_000, FailMode failMode = FailMode.Secure, bool controllersConfigured = true, DatapathCapabilities? capabilities = null)
+    public Bench(int maxFlows = 200_000, FailMode failMode = FailMode.Secure, bool controllersConfigured = true, DatapathCapabilities? capabilities = null, uint slowPathRate = 0)
     {
         Time.Advance(TimeSpan.FromHours(1));
         Memory = new InMemoryDatapath(new InMemoryDatapathOptions { Delivery = UpcallDelivery.Manual, Time = Time, MaxFlows = maxFlows });
         Datapath = capabilities is null ? Memory : new LimitedDatapath(Memory, capabilities);
         Memory.Transmitted += (port, frame) => Sent.Add((port, Packets.Text(frame.Span)));
-        Forwarding = new Forwarding(Datapath, new MacTable(), Time, maxFlows);
+        Forwarding = new Forwarding(Datapath, new MacTable(), Time, maxFlows, slowPathRate);
         FakePorts ports = new();
         Switch = new OfSwitch(
             new OfSwitchOptions { DatapathId = 1, FailMode = failMode, ControllersConfigured = controllersConfigured }, Forwarding, ports, ports, new DatapathMeters(Datapath), Time);

@@ -1,3 +1,4 @@
+using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Messages.Multipart;
 using OvsBridge.Testing;
@@ -51,7 +52,7 @@ public sealed class MeterForwardingTests
         Assert.That((stats.PacketInCount, stats.ByteInCount, stats.FlowCount), Is.EqualTo((20ul, 20 * length, 1u)));
         Assert.That(stats.Bands.Single(), Is.EqualTo(new BucketCounter(13, 13 * length)));
         Assert.That(_bench.Flow("in_port=1,actions=drop").PacketCount, Is.EqualTo(20), "the flow counts what its meter drops");
-        Assert.That(_bench.Memory.ReadDatapathStats().Drops[(int)Datapath.DropReason.Meter], Is.EqualTo(13));
+        Assert.That(_bench.Memory.ReadDatapathStats().Drops[(int)DropReason.Meter], Is.EqualTo(13));
     }
 
     [Test]
@@ -122,7 +123,7 @@ public sealed class MeterForwardingTests
         }
 
         Assert.That(passed, Is.EqualTo(3), "the first packet, which missed, and two of the slow path");
-        Assert.That(bench.Memory.ReadDatapathStats().Drops[(int)Datapath.DropReason.Meter], Is.EqualTo(5));
+        Assert.That(bench.Memory.ReadDatapathStats().Drops[(int)DropReason.Meter], Is.EqualTo(5));
     }
 
     [Test]
@@ -139,5 +140,26 @@ public sealed class MeterForwardingTests
         }
 
         return count;
+    }
+
+    /// <summary>Without a slowpath meter the forwarding side's own limit holds; with one, that does.</summary>
+    [Test]
+    public void Slow_path_has_a_limit_of_its_own()
+    {
+        DatapathCapabilities all = _bench.Memory.Capabilities;
+        using Bench bench = new(capabilities: all with { Actions = all.Actions.Except([DpActionType.PushVlan]).ToHashSet() }, slowPathRate: 10);
+        bench.Do("add-flow in_port=1,actions=push_vlan:0x8100,output:2");
+        bench.Inject(1, Udp); // the first one misses, and is no slow-path packet yet
+
+        Assert.That(Enumerable.Range(0, 30).Sum(_ => bench.Inject(1, Udp).Out.Count()), Is.EqualTo(10));
+        Assert.That((bench.Forwarding.SlowPathRate, bench.Forwarding.SlowPathDropped), Is.EqualTo((10u, 20ul)));
+        bench.Time.Advance(TimeSpan.FromSeconds(0.5));
+        Assert.That(Enumerable.Range(0, 30).Sum(_ => bench.Inject(1, Udp).Out.Count()), Is.EqualTo(5));
+
+        bench.Do("add-meter meter=slowpath,pktps,burst,bands=type=drop,rate=10,burst_size=3");
+        Assert.That(Enumerable.Range(0, 30).Sum(_ => bench.Inject(1, Udp).Out.Count()), Is.EqualTo(3));
+        bench.Do("del-meter meter=slowpath");
+        bench.Time.Advance(TimeSpan.FromSeconds(10));
+        Assert.That(Enumerable.Range(0, 30).Sum(_ => bench.Inject(1, Udp).Out.Count()), Is.EqualTo(10));
     }
 }
