@@ -31,7 +31,8 @@ internal sealed partial class Xlator
 
         _macs = true;
         _flow.BeginSearch();
-        if ((source & Multicast) == 0 && _switch.Port(_flow.InPort) is not null)
+        bool learns = (source & Multicast) == 0 && _switch.Port(_flow.InPort) is not null;
+        if (learns)
         {
             _sightings.Add(new MacSighting(vlan, source, _flow.InPort));
         }
@@ -43,7 +44,8 @@ internal sealed partial class Xlator
             return;
         }
 
-        uint port = _environment.Macs.Find(vlan, destination);
+        // A packet to its own source: learned before it is looked up, whenever the table hears of it.
+        uint port = learns && destination == source ? _flow.InPort : _environment.Macs.Find(vlan, destination);
         if (port == 0 || _switch.Port(port) is not { } to)
         {
             Note("no learned MAC for destination, flooding");

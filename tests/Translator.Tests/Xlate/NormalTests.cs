@@ -21,6 +21,14 @@ public sealed class NormalTests
     public void Address_behind_the_ingress_port_is_dropped() =>
         Given.Flows("actions=normal").Knows("02:00:00:00:00:02", 1).Packet("in_port=1,udp,dl_dst=02:00:00:00:00:02").Yields("drop");
 
+    /// <summary>Learned before it is looked up, also where another port was known; as Open vSwitch.</summary>
+    [Test]
+    public void Packet_to_its_own_source_is_dropped()
+    {
+        Given.Flows("actions=normal").Packet("in_port=1,udp,dl_src=02:00:00:00:00:02,dl_dst=02:00:00:00:00:02").Yields("drop");
+        Given.Flows("actions=normal").Knows("02:00:00:00:00:02", 2).Packet("in_port=1,udp,dl_src=02:00:00:00:00:02,dl_dst=02:00:00:00:00:02").Yields("drop");
+    }
+
     [Test]
     public void Addresses_are_known_by_VLAN()
     {

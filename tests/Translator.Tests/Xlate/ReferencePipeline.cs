@@ -496,12 +496,13 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
             return;
         }
 
-        if ((source >> 40 & 1) == 0 && snapshot.Ports.ContainsKey(_inPort))
+        bool learns = (source >> 40 & 1) == 0 && snapshot.Ports.ContainsKey(_inPort);
+        if (learns)
         {
             _outcome.Sightings.Add(new MacSighting(vlan, source, _inPort));
         }
 
-        uint port = (destination >> 40 & 1) == 0 ? macs.Find(vlan, destination) : 0;
+        uint port = (destination >> 40 & 1) != 0 ? 0 : learns && destination == source ? _inPort : macs.Find(vlan, destination);
         if (port == 0 || !snapshot.Ports.ContainsKey(port))
         {
             Flood();
