@@ -240,7 +240,16 @@ internal sealed partial class Xlator
             set.Write(action);
         }
 
-        Cloned(() => RunList(set.InOrder(), rule, ActionSource.Bucket));
+        // Like an action set (OpenFlow 1.3.5, 5.10): what goes nowhere is dropped, with no word to a controller about its TTL.
+        if (set.HasOutput)
+        {
+            Cloned(() => RunList(set.InOrder(), rule, ActionSource.Bucket));
+        }
+        else
+        {
+            Note("no output, dropping");
+        }
+
         Leave(trace);
         (_rule, _source) = (rule, source);
     }

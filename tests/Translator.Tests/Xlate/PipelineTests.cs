@@ -202,6 +202,12 @@ public sealed class PipelineTests
         Given.Pipeline(pipeline).Packet("in_port=1,udp").Yields("2");
     }
 
+    /// <summary>As an action set without one (1.3.5, 5.10); so there is no packet_in about a TTL, either.</summary>
+    [Test]
+    public void Bucket_without_output_is_not_executed() =>
+        Given.Flows("add-group group_id=1,type=all,bucket=actions=dec_ttl,bucket=actions=output:2", "actions=group:1")
+            .Packet("in_port=1,udp,nw_ttl=1").Yields("2", "in_port=1");
+
     [Test]
     public void Table_miss_flow_tells_the_controller_that_nothing_matched()
     {

@@ -464,6 +464,11 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
 
             _outcome.Counted.Add(group.BucketStats[i]);
             List<OfAction> actions = Order(Merge([], group.Buckets[i].Actions));
+            if (!actions.Exists(a => a is OutputAction or GroupAction))
+            {
+                continue;
+            }
+
             Cloned(() =>
             {
                 foreach (OfAction action in actions)
