@@ -33,6 +33,12 @@ public static class RandomFlows
         FlowKey packet = RandomKeys.Next(random);
         packet.Metadata = (ulong)random.NextInt64();
         packet.TunId = (ulong)random.NextInt64();
+        return Match(random, packet, 3, asOvs);
+    }
+
+    /// <summary>A match for a given packet and others like it: of its fields one in <paramref name="oneIn"/>, with prerequisites.</summary>
+    public static Match Match(Random random, in FlowKey packet, int oneIn, bool asOvs)
+    {
         FlowKey all = default;
         all.AsMutableWords().Fill(ulong.MaxValue);
         ProtocolState of = new(packet, all);
@@ -40,7 +46,7 @@ public static class RandomFlows
         FlowKey mask = default;
         foreach (Field field in FieldTable.All)
         {
-            if (random.Next(3) != 0 || field == FieldTable.InPhyPort || !of.Meets(field.Needs)
+            if (random.Next(oneIn) != 0 || field == FieldTable.InPhyPort || !of.Meets(field.Needs)
                 || (asOvs && (field == FieldTable.PbbIsid || field == FieldTable.Ipv6ExtHdr)))
             {
                 continue;
@@ -61,22 +67,31 @@ public static class RandomFlows
     }
 
     /// <summary>Actions of which each applies to what the match and the actions before it promise.</summary>
-    public static ValueList<OfAction> Actions(Random random, Match match, bool asOvs = false)
+    public static ValueList<OfAction> Actions(Random random, Match match, bool asOvs = false) =>
+        Actions(match, default, random.Next(8), _ => [Action(random, asOvs)]);
+
+    /// <summary>Actions of which each applies to what the match, the actions before the list, and the actions before it in the list promise.</summary>
+    /// <param name="match">The match.</param>
+    /// <param name="before">Actions that were done before.</param>
+    /// <param name="tries">How often one is drawn; those that don't apply are left out.</param>
+    /// <param name="draw">Draws one, or some that belong together; it gets all actions so far, those of <paramref name="before"/> too.</param>
+    public static ValueList<OfAction> Actions(
+        Match match, ValueList<OfAction> before, int tries, Func<IReadOnlyList<OfAction>, IReadOnlyList<OfAction>> draw)
     {
         List<OfAction> actions = [];
-        for (int i = random.Next(8); i > 0; i--)
+        for (int i = 0; i < tries; i++)
         {
-            OfAction action = Action(random, asOvs);
+            IReadOnlyList<OfAction> drawn = draw([.. before, .. actions]);
             try
             {
-                ActionConsistency.ListAgainstMatch(match, [.. actions, action]);
+                ActionConsistency.ListAgainstMatch(match, [.. before, .. actions, .. drawn]);
             }
             catch (OfErrorException)
             {
                 continue;
             }
 
-            actions.Add(action);
+            actions.AddRange(drawn);
         }
 
         return actions.ToValueList();

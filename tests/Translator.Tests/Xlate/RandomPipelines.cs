@@ -295,7 +295,8 @@ internal sealed class RandomPipelines(Random random)
         return new Match(value, mask);
     }
 
-    private UInt128 Value(Field field)
+    /// <summary>A value of a field, from the pools.</summary>
+    internal UInt128 Value(Field field)
     {
         FlowKey key = Key();
         return field.Bits switch
