@@ -36,6 +36,9 @@ internal sealed class OvsBridgePeer : IPeer
 
     public void AddFlows(string file) => _process.Ofctl("add-flows", file);
 
+    /// <summary>Runs ovs-ofctl.</summary>
+    internal void Ofctl(string command, params string[] arguments) => _process.Ofctl(command, arguments);
+
     public void Purge() => _process.Appctl("revalidator/purge");
 
     public void Dispose() => _process.Dispose();
@@ -76,6 +79,9 @@ internal sealed class OpenVSwitchPeer : IPeer
     public int ProcessId { get; }
 
     public void AddFlows(string file) => Run("ovs-ofctl", "-O", "OpenFlow13", "add-flows", $"unix:{File("br0.mgmt")}", file);
+
+    /// <summary>Adds a flow.</summary>
+    internal void AddFlow(string flow) => Run("ovs-ofctl", "-O", "OpenFlow13", "add-flow", $"unix:{File("br0.mgmt")}", flow);
 
     public void Purge() => Run("ovs-appctl", "-t", File("ctl"), "revalidator/purge");
 

@@ -9,6 +9,7 @@ internal static class Suite
 {
     private static readonly SortedDictionary<string, (string What, Func<Table> Measure)> _suites = new(StringComparer.Ordinal)
     {
+        ["packets"] = ("packets of one flow, as a share of a bare tc redirect", PacketRates.Measure),
         ["setups"] = ("flow set-ups: packets of which each needs a megaflow of its own", FlowSetups.Measure),
     };
 

@@ -267,9 +267,9 @@ public abstract partial class DatapathContract
             PacketMeter(DropBand(1_000_000, 1)), PacketMeter(RemarkBand(5, 5), DropBand(1000, 10), DropBand(7, 7)), PacketMeter(), new DpMeter(false, [DropBand(1, 1)]),
         ];
         bool done = false;
-        Task<int> changing = Task.Run(() =>
+        int changes = 0;
+        Task changing = Task.Run(() =>
         {
-            int changes = 0;
             while (!Volatile.Read(ref done))
             {
                 if (changes % 5 == 4)
@@ -282,11 +282,10 @@ public abstract partial class DatapathContract
                     Assert.That(Datapath.SetMeter(Slot + 1 + ((uint)changes % 50), meters[changes % 4]), Is.True); // takes bands that were freed
                 }
 
-                changes++;
+                Volatile.Write(ref changes, changes + 1);
             }
-
-            return changes;
         });
+        Assert.That(SpinWait.SpinUntil(() => Volatile.Read(ref changes) > 5 || changing.IsCompleted, TimeSpan.FromSeconds(10)), "the changes have begun");
         ulong before = Dropped(Datapath.ReadDatapathStats(), DropReason.Meter);
         int sent = 0;
         for (int i = 0; i < Total; i++)
@@ -299,7 +298,7 @@ public abstract partial class DatapathContract
         }
 
         Volatile.Write(ref done, true);
-        Assert.That(await changing, Is.GreaterThan(5));
+        await changing;
         sent += Sent().Count;
         Assert.That((ulong)sent + Dropped(Datapath.ReadDatapathStats(), DropReason.Meter) - before, Is.EqualTo(Total));
         for (uint other = Slot + 1; other <= Slot + 50; other++)

@@ -1,0 +1,164 @@
+using System.Globalization;
+using OvsBridge.Testing;
+
+namespace OvsBridge.Benchmarks.Suites;
+
+/// <summary>
+/// Packets of 60 bytes of one flow from one host to another, as fast as one core sends them and runs the switch: as a share of what a tc program does
+/// that knows nothing but its output interface, in the same round.
+/// </summary>
+internal static class PacketRates
+{
+    private const int Rounds = 7;
+    private static readonly TimeSpan _time = TimeSpan.FromSeconds(0.5);
+
+    private static readonly (string Name, string[] Flows)[] _cases =
+    [
+        ("output", ["in_port=1,actions=output:2"]),
+        ("set eth_dst", ["in_port=1,actions=set_field:02:00:00:00:00:99->eth_dst,output:2"]),
+        ("set eth_dst, ipv4_dst", ["in_port=1,ip,actions=set_field:02:00:00:00:00:99->eth_dst,set_field:10.0.0.99->ip_dst,output:2"]),
+        ("push_vlan", ["in_port=1,actions=push_vlan:0x8100,set_field:4113->vlan_vid,output:2"]),
+        ("dec_ttl", ["in_port=1,ip,actions=dec_ttl,output:2"]),
+        ("meter that passes all", ["in_port=1,actions=meter:1,output:2"]),
+        ("select group", ["in_port=1,actions=group:1"]),
+        ("two outputs", ["in_port=1,actions=output:2,output:3"]),
+    ];
+
+    internal static Table Measure()
+    {
+        byte[] frame = Packets.Frame("udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,tp_src=1000,tp_dst=2000", new byte[18]);
+        Dictionary<string, List<double>> ratios = [];
+        Dictionary<string, List<double>> rates = [];
+        for (int round = 0; round < Rounds; round++)
+        {
+            using Netns net = new("h1", "h2", "h3");
+            PacketRing? made = null;
+            Netns.Inside(net.NamespaceOf("h1"), () => made = new PacketRing(PrivateNetwork.IfIndex("eth0")));
+            using PacketRing ring = made!;
+            double bare;
+            using (new BareRedirect(net))
+            {
+                bare = Rate(net, ring, frame);
+            }
+
+            Note("bare tc redirect", bare);
+            using (new LinuxBridge(net))
+            {
+                net.InHost("h2", "ping", "-c1", "-W1", net.Ipv4("h1")); // so that it knows where they are
+                Note("Linux bridge", Rate(net, ring, frame));
+            }
+
+            using (OvsBridgePeer own = new(net))
+            {
+                own.Ofctl("add-meter", "meter=1,pktps,bands=type=drop,rate=100000000");
+                own.Ofctl("add-group", "group_id=1,type=select,bucket=output:2,bucket=output:2");
+                foreach ((string name, string[] flows) in _cases)
+                {
+                    own.Ofctl("del-flows");
+                    foreach (string flow in flows)
+                    {
+                        own.Ofctl("add-flow", flow);
+                    }
+
+                    Note("OvsBridge: " + name, Rate(net, ring, frame));
+                }
+            }
+
+            using (OpenVSwitchPeer other = new(net))
+            {
+                other.AddFlow("in_port=1,actions=output:2");
+                Note("Open vSwitch, userspace datapath: output", Rate(net, ring, frame));
+            }
+
+            void Note(string name, double rate)
+            {
+                (ratios.TryGetValue(name, out List<double>? list) ? list : ratios[name] = []).Add(rate / bare);
+                (rates.TryGetValue(name, out List<double>? all) ? all : rates[name] = []).Add(rate);
+            }
+        }
+
+        Table table = new("what", "of bare redirect", "lowest", "highest", "packets/s")
+        {
+            Note = $"Medians of {Rounds} interleaved rounds of {_time.TotalSeconds} s; the rates are what the second host's interface received.",
+        };
+        foreach ((string name, List<double> values) in ratios)
+        {
+            table.Add(name, Ratio(Median(values)), Ratio(values.Min()), Ratio(values.Max()), Median(rates[name]).ToString("N0", CultureInfo.InvariantCulture));
+        }
+
+        return table;
+    }
+
+    private static double Rate(Netns net, PacketRing ring, byte[] frame)
+    {
+        ring.SendFor(frame, TimeSpan.FromMilliseconds(100)); // flows in place, code compiled
+        long before = Received(net);
+        long start = System.Diagnostics.Stopwatch.GetTimestamp();
+        ring.SendFor(frame, _time);
+        double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
+        return (Received(net) - before) / seconds;
+    }
+
+    private static long Received(Netns net)
+    {
+        string text = "";
+        Netns.Inside(net.NamespaceOf("h2"), () => text = File.ReadAllText("/proc/thread-self/net/dev"));
+        string line = text.Split('\n').Single(l => l.TrimStart().StartsWith("eth0:", StringComparison.Ordinal));
+        return long.Parse(line.Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+    }
+
+    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
+
+    private static string Ratio(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
+}
+
+/// <summary>The bar: a program at tc ingress of the first host's port that redirects to the second's.</summary>
+internal sealed class BareRedirect : IDisposable
+{
+    private readonly Netns _net;
+
+    internal BareRedirect(Netns net)
+    {
+        _net = net;
+        int target = 0;
+        net.Inside(() => target = PrivateNetwork.IfIndex("h2"));
+        string directory = Directory.CreateTempSubdirectory("ovsbridge-bench-").FullName;
+        try
+        {
+            File.WriteAllText(Path.Combine(directory, "bare.c"), $$"""
+                #include <linux/bpf.h>
+                #include <bpf/bpf_helpers.h>
+                SEC("tc") int bare(struct __sk_buff *skb) { return bpf_redirect({{target}}, 0); }
+                char LICENSE[] SEC("license") = "GPL";
+                """);
+            Command.Run("clang", "-O2", "-g", "-target", "bpf", "-I/usr/include/x86_64-linux-gnu", "-c", Path.Combine(directory, "bare.c"), "-o", Path.Combine(directory, "bare.o"));
+            net.InSwitch("tc", "qdisc", "add", "dev", "h1", "clsact");
+            net.InSwitch("tc", "filter", "add", "dev", "h1", "ingress", "bpf", "da", "obj", Path.Combine(directory, "bare.o"), "sec", "tc");
+        }
+        finally
+        {
+            Directory.Delete(directory, recursive: true);
+        }
+    }
+
+    public void Dispose() => _net.InSwitch("tc", "qdisc", "del", "dev", "h1", "clsact");
+}
+
+/// <summary>The kernel's own bridge.</summary>
+internal sealed class LinuxBridge : IDisposable
+{
+    private readonly Netns _net;
+
+    internal LinuxBridge(Netns net)
+    {
+        _net = net;
+        net.InSwitch("ip", "link", "add", "lxbr", "type", "bridge", "stp_state", "0", "forward_delay", "0");
+        net.InSwitch("ip", "link", "set", "lxbr", "up");
+        foreach (string host in net.Hosts)
+        {
+            net.InSwitch("ip", "link", "set", host, "master", "lxbr");
+        }
+    }
+
+    public void Dispose() => _net.InSwitch("ip", "link", "del", "lxbr");
+}
