@@ -1,4 +1,8 @@
+using System.Buffers;
 using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using OvsBridge.Host.Options;
 using OvsBridge.Host.Unixctl;
 
@@ -18,6 +22,7 @@ internal static class AppctlCommand
         string target = PidFile.DaemonName;
         string? runDirectory = null;
         TimeSpan timeout = Timeout.InfiniteTimeSpan;
+        bool json = false, pretty = false;
         while (!arguments.IsEmpty && arguments[0].StartsWith('-'))
         {
             string option = arguments[0];
@@ -37,7 +42,10 @@ internal static class AppctlCommand
                 case "-V" or "--version":
                     Console.WriteLine($"{program} ({VersionText.Product}) {VersionText.Version}");
                     return 0;
-                case "-t" or "--target" or "-T" or "--timeout" or "--rundir":
+                case "--pretty" when value is null:
+                    pretty = true;
+                    break;
+                case "-t" or "--target" or "-T" or "--timeout" or "--rundir" or "-f" or "--format":
                     if (value is null)
                     {
                         if (arguments.IsEmpty)
@@ -50,6 +58,12 @@ internal static class AppctlCommand
                         runDirectory = value;
                     else if (option is "-t" or "--target")
                         target = value;
+                    else if (option is "-f" or "--format")
+                    {
+                        if (value is not ("json" or "text"))
+                            return Fail(program, $"value {value} on -f or --format is invalid");
+                        json = value == "json";
+                    }
                     else if (int.TryParse(value, NumberStyles.None, CultureInfo.InvariantCulture, out int seconds) && seconds > 0)
                         timeout = TimeSpan.FromSeconds(seconds);
                     else
@@ -63,23 +77,28 @@ internal static class AppctlCommand
     Parsed:
         if (arguments.IsEmpty)
             return Fail(program, "at least one non-option argument is required (use --help for help)");
-        return AskAsync(program, target, SwitchOptions.RunDirectoryFrom(runDirectory), timeout, arguments[0], [.. arguments[1..]]).GetAwaiter().GetResult();
+        Output output = new(json, pretty);
+        return AskAsync(program, target, SwitchOptions.RunDirectoryFrom(runDirectory), timeout, output, arguments[0], [.. arguments[1..]]).GetAwaiter().GetResult();
     }
 
-    private static async Task<int> AskAsync(string program, string target, string runDirectory, TimeSpan timeout, string command, string[] parameters)
+    private static async Task<int> AskAsync(
+        string program, string target, string runDirectory, TimeSpan timeout, Output output, string command, string[] parameters)
     {
         using var stop = new CancellationTokenSource(timeout);
         try
         {
             string socket = UnixctlClient.SocketOf(target, runDirectory);
-            (string text, bool failed) = await UnixctlClient.AskAsync(socket, command, parameters, stop.Token);
+            using UnixctlClient client = await UnixctlClient.ConnectAsync(socket, stop.Token);
+            if (output.Json)
+                await client.WantJsonAsync(stop.Token);
+            (JsonElement answer, bool failed) = await client.AskAsync(command, parameters, stop.Token);
             if (!failed)
             {
-                await Console.Out.WriteAsync(text);
+                await Console.Out.WriteAsync(output.Of(answer));
                 return 0;
             }
 
-            await Console.Error.WriteAsync(text);
+            await Console.Error.WriteAsync(answer.ToString());
             await Console.Error.WriteLineAsync($"{program}: {target}: server returned an error");
             return Refused;
         }
@@ -90,6 +109,22 @@ internal static class AppctlCommand
         catch (OperationCanceledException)
         {
             return Fail(program, $"no answer within {timeout.TotalSeconds:0} s");
+        }
+    }
+
+    /// <summary>How answers are printed.</summary>
+    private sealed record Output(bool Json, bool Pretty)
+    {
+        public string Of(JsonElement answer) => !Json && answer.ValueKind == JsonValueKind.String
+            ? answer.GetString()!
+            : Pretty ? Indented(answer) + "\n" : answer.GetRawText() + "\n";
+
+        private static string Indented(JsonElement answer)
+        {
+            var bytes = new ArrayBufferWriter<byte>();
+            using (var writer = new Utf8JsonWriter(bytes, new JsonWriterOptions { Indented = true, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+                answer.WriteTo(writer);
+            return Encoding.UTF8.GetString(bytes.WrittenSpan);
         }
     }
 
@@ -107,6 +142,8 @@ internal static class AppctlCommand
           -t, --target=TARGET   name of a daemon (default {PidFile.DaemonName}), or file name of its socket
               --rundir=DIR      where the daemon's pid file is (default $OVS_RUNDIR, else /var/run/openvswitch)
           -T, --timeout=SECS    wait no longer than this
+          -f, --format=FORMAT   of answers: text (default) or json
+              --pretty          JSON with indentation
           -h, --help            this help
           -V, --version         the version
         Commands: 'list-commands' asks the daemon which there are.

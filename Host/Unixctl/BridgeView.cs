@@ -1,5 +1,7 @@
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Actions;
+using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Text;
 using OvsBridge.Translator.Switch;
 using OvsBridge.Translator.Upcalls;
 
@@ -36,6 +38,21 @@ internal sealed record BridgeView(
 
     /// <summary>The name of a datapath port; null when there is none of this number.</summary>
     public string? PortName(uint datapathPort) => Datapath.Ports.FirstOrDefault(port => port.Number == datapathPort)?.Name;
+
+    /// <summary>Names of datapath ports, both ways.</summary>
+    public PortNames PortNames => new(PortName, name => Datapath.Ports.FirstOrDefault(port => port.Name == name)?.Number);
+
+    /// <summary>Reads a match in ovs-ofctl's words, for keys of the datapath, whose port numbers differ for LOCAL.</summary>
+    /// <exception cref="FlowSyntaxException">It is wrong.</exception>
+    public Match Filter(string text)
+    {
+        Match match = FlowSyntax.ParseFlow(text + (text.Length > 0 ? "," : "") + "actions=drop", ports: PortNames).Match;
+        if (match.Mask.InPort == 0 || match.Value.InPort != OfPorts.Local)
+            return match;
+        FlowKey value = match.Value;
+        value.InPort = OfPorts.DatapathLocal;
+        return new Match(value, match.Mask);
+    }
 
     /// <summary>An OpenFlow port number as Open vSwitch shows it outside of flows.</summary>
     public static uint ShownNumber(uint port) => port == OfPorts.Local ? OfPorts.DatapathLocal : port;

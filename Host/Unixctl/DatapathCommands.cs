@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages.Multipart;
@@ -20,13 +21,19 @@ internal sealed class DatapathCommands
         DatapathCommands own = new(view);
         commands.Add("dpctl/dump-dps", "", 0, 0, _ => view.DatapathName);
         commands.Add("dpif/dump-dps", "", 0, 0, _ => view.DatapathName);
-        commands.Add("dpctl/show", "[-s] [dp...]", 0, int.MaxValue, own.Show);
-        commands.Add("dpif/show", "", 0, 0, _ => own.ShowBridges());
-        commands.Add("ofproto/list", "", 0, 0, _ => view.Bridge);
-        commands.Add("drops/show", "", 0, 0, _ => own.ShowDrops());
+        commands.Add("dpctl/show", "[-s] [dp...]", 0, int.MaxValue, own.Show, own.Show);
+        commands.Add("dpif/show", "", 0, 0, _ => own.ShowBridges(), (_, json) => own.ShowBridges(json));
+        commands.Add("ofproto/list", "", 0, 0, _ => view.Bridge, (_, json) =>
+        {
+            json.WriteStartArray();
+            json.WriteStringValue(view.Bridge);
+            json.WriteEndArray();
+        });
+        commands.Add("drops/show", "", 0, 0, _ => own.ShowDrops(), (_, json) => own.ShowDrops(json));
     }
 
-    private string Show(IReadOnlyList<string> arguments)
+    /// <summary>Reads the arguments of dpctl/show: whether statistics of ports are wanted.</summary>
+    private bool WithStatistics(IReadOnlyList<string> arguments)
     {
         bool statistics = false;
         foreach (string argument in arguments)
@@ -37,6 +44,61 @@ internal sealed class DatapathCommands
                 _view.RequireDatapath(argument);
         }
 
+        return statistics;
+    }
+
+    private void Show(IReadOnlyList<string> arguments, Utf8JsonWriter json)
+    {
+        Dictionary<uint, PortStatsEntry> counters = WithStatistics(arguments) ? Counters() : [];
+        DatapathStats stats = _view.Datapath.ReadDatapathStats();
+        json.WriteStartArray();
+        json.WriteStartObject();
+        json.WriteString("name", _view.DatapathName);
+        json.WriteStartObject("lookups");
+        json.WriteNumber("hit", stats.Hit);
+        json.WriteNumber("missed", stats.Miss);
+        json.WriteNumber("lost", stats.Lost);
+        json.WriteEndObject();
+        json.WriteNumber("flows", stats.Flows);
+        json.WriteStartObject("masks");
+        json.WriteNumber("hit", stats.MasksTried);
+        json.WriteNumber("total", stats.Masks);
+        json.WriteEndObject();
+        json.WriteStartArray("ports");
+        foreach (DpPort port in _view.Datapath.Ports)
+        {
+            json.WriteStartObject();
+            json.WriteNumber("number", port.Number);
+            json.WriteString("name", port.Name);
+            json.WriteString("type", IsOwnDevice(port.Number, port.Name) ? "internal" : "system");
+            if (counters.TryGetValue(port.Number, out PortStatsEntry? entry))
+            {
+                json.WriteStartObject("statistics");
+                json.WriteNumber("rx_packets", entry.RxPackets);
+                json.WriteNumber("rx_errors", entry.RxErrors);
+                json.WriteNumber("rx_dropped", entry.RxDropped);
+                json.WriteNumber("rx_overruns", entry.RxOverErrors);
+                json.WriteNumber("rx_frame_errors", entry.RxFrameErrors);
+                json.WriteNumber("rx_bytes", entry.RxBytes);
+                json.WriteNumber("tx_packets", entry.TxPackets);
+                json.WriteNumber("tx_errors", entry.TxErrors);
+                json.WriteNumber("tx_dropped", entry.TxDropped);
+                json.WriteNumber("tx_bytes", entry.TxBytes);
+                json.WriteNumber("collisions", entry.Collisions);
+                json.WriteEndObject();
+            }
+
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
+    private string Show(IReadOnlyList<string> arguments)
+    {
+        bool statistics = WithStatistics(arguments);
         DatapathStats stats = _view.Datapath.ReadDatapathStats();
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{_view.DatapathName}:\n");
@@ -97,6 +159,49 @@ internal sealed class DatapathCommands
 
         return text.ToString();
     }
+
+    private void ShowBridges(Utf8JsonWriter json)
+    {
+        DatapathStats stats = _view.Datapath.ReadDatapathStats();
+        json.WriteStartArray();
+        json.WriteStartObject();
+        json.WriteString("name", _view.DatapathName);
+        json.WriteNumber("hit", stats.Hit);
+        json.WriteNumber("missed", stats.Miss);
+        json.WriteStartArray("bridges");
+        json.WriteStartObject();
+        json.WriteString("name", _view.Bridge);
+        json.WriteStartArray("ports");
+        foreach (SwitchPort port in _view.Switch.Snapshot.Ports.Values.OrderBy(port => port.Description.Name, StringComparer.Ordinal))
+        {
+            json.WriteStartObject();
+            json.WriteString("name", port.Description.Name);
+            json.WriteNumber("ofport", BridgeView.ShownNumber(port.Description.PortNo));
+            json.WriteNumber("odp_port", port.DatapathPort);
+            json.WriteString("type", IsOwnDevice(port.DatapathPort, port.Description.Name) ? "internal" : "system");
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteEndArray();
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
+    /// <summary>Every reason, those that never happened too.</summary>
+    private void ShowDrops(Utf8JsonWriter json)
+    {
+        IReadOnlyList<ulong> drops = _view.Datapath.ReadDatapathStats().Drops;
+        json.WriteStartObject();
+        foreach (DropReason reason in Enum.GetValues<DropReason>().Where(reason => reason != DropReason.Unspec))
+            json.WriteNumber(ReasonName(reason), drops[(int)reason]);
+        json.WriteEndObject();
+    }
+
+    /// <summary>A reason's name in JSON, in coverage/show behind <c>drop_</c>, and in monitor/packets.</summary>
+    internal static string ReasonName<T>(T reason)
+        where T : struct, Enum => Logging.LogControl.ModuleName(reason.ToString());
 
     private string ShowDrops()
     {

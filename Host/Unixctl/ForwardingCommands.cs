@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using OvsBridge.Datapath;
 using OvsBridge.Datapath.Text;
 using OvsBridge.OpenFlow.Actions;
@@ -29,23 +30,36 @@ internal sealed class ForwardingCommands
     public static void Register(UnixctlCommands commands, BridgeView view, ForwardingWatch watch)
     {
         ForwardingCommands own = new(view, watch);
-        commands.Add("dpctl/dump-flows", "[-m] [--names] [dp] [filter=..] [type=..]", 0, 6, own.DumpFlows);
-        commands.Add("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, own.DumpFlowsOfBridge);
+        commands.Add("dpctl/dump-flows", "[-m] [--names] [dp] [filter=..] [type=..]", 0, 6, own.DumpFlows, own.DumpFlows);
+        commands.Add("dpif/dump-flows", "[-m] [--names | --no-names] bridge", 1, 3, own.DumpFlowsOfBridge, own.DumpFlowsOfBridge);
         commands.Add("dpctl/del-flows", "[dp]", 0, 1, own.DeleteFlows);
-        commands.Add("upcall/show", "", 0, 0, _ => own.ShowUpcalls());
+        commands.Add("upcall/show", "", 0, 0, _ => own.ShowUpcalls(), (_, json) => own.ShowUpcalls(json));
         commands.Add("revalidator/wait", "", 0, 0, _ => own.Revalidate());
         commands.Add("revalidator/purge", "", 0, 0, _ => own.Purge());
-        commands.Add("fdb/show", "bridge", 1, 1, arguments => own.ShowMacs(arguments[0]));
+        commands.Add("fdb/show", "bridge", 1, 1, arguments => own.ShowMacs(arguments[0]), (arguments, json) => own.ShowMacs(arguments[0], json));
         commands.Add("fdb/flush", "[bridge]", 0, 1, arguments => own.FlushMacs(arguments.Count > 0 ? arguments[0] : null));
         commands.Add("fdb/stats-show", "bridge", 1, 1, arguments => own.ShowMacStatistics(arguments[0]));
-        commands.Add("coverage/show", "", 0, 0, _ => own.ShowCoverage());
+        commands.Add("coverage/show", "", 0, 0, _ => own.ShowCoverage(), (_, json) => own.ShowCoverage(json));
         commands.Add("coverage/read-counter", "COUNTER", 1, 1, arguments => own.ReadCounter(arguments[0]));
-        commands.Add("memory/show", "", 0, 0, _ => own.ShowMemory());
+        commands.Add("memory/show", "", 0, 0, _ => own.ShowMemory(), (_, json) => own.ShowMemory(json));
     }
 
     private string DumpFlows(IReadOnlyList<string> arguments)
     {
-        bool verbose = false, names = false;
+        (bool verbose, bool names, Match? filter) = ReadDumpArguments(arguments);
+        return filter is null ? "" : Flows(verbose, names || verbose, filter, verbose ? "ovs" : null);
+    }
+
+    private void DumpFlows(IReadOnlyList<string> arguments, Utf8JsonWriter json)
+    {
+        (_, bool names, Match? filter) = ReadDumpArguments(arguments);
+        Flows(json, names, filter);
+    }
+
+    /// <summary>The filter is null when flows of a type are wanted that there are none of.</summary>
+    private (bool Verbose, bool Names, Match? Filter) ReadDumpArguments(IReadOnlyList<string> arguments)
+    {
+        bool verbose = false, names = false, shown = true;
         Match filter = Match.Any;
         foreach (string argument in arguments)
         {
@@ -58,15 +72,24 @@ internal sealed class ForwardingCommands
             else if (argument.StartsWith("filter=", StringComparison.Ordinal))
                 filter = Filter(argument["filter=".Length..]);
             else if (argument.StartsWith("type=", StringComparison.Ordinal))
-                RequireOurType(argument["type=".Length..]);
+                shown = IsOurType(argument["type=".Length..]);
             else
                 _view.RequireDatapath(argument);
         }
 
-        return Flows(verbose, names || verbose, filter, verbose ? "ovs" : null);
+        return (verbose, names, shown ? filter : null);
     }
 
     private string DumpFlowsOfBridge(IReadOnlyList<string> arguments)
+    {
+        (bool verbose, bool? names) = ReadBridgeArguments(arguments);
+        return Flows(verbose, names ?? verbose, Match.Any, null);
+    }
+
+    private void DumpFlowsOfBridge(IReadOnlyList<string> arguments, Utf8JsonWriter json) =>
+        Flows(json, ReadBridgeArguments(arguments).Names ?? false, Match.Any);
+
+    private (bool Verbose, bool? Names) ReadBridgeArguments(IReadOnlyList<string> arguments)
     {
         bool verbose = false;
         bool? names = null;
@@ -89,12 +112,45 @@ internal sealed class ForwardingCommands
         }
 
         _view.RequireBridge(arguments[^1]);
-        return Flows(verbose, names ?? verbose, Match.Any, null);
+        return (verbose, names);
     }
+
+    private void Flows(Utf8JsonWriter json, bool names, Match? filter)
+    {
+        PortNames? ports = names ? _view.PortNames : null;
+        ulong nowNs = (ulong)_view.Time.GetTimestamp();
+        json.WriteStartArray();
+        foreach (MegaflowInfo flow in _view.Forwarding.Megaflows().Where(flow => filter?.Matches(flow.Key) == true))
+        {
+            json.WriteStartObject();
+            json.WriteString("ufid", Ufid(flow.Key, flow.Mask));
+            json.WriteString("match", MegaflowText.Print(flow.Key, flow.Mask, ports));
+            Forwarding.WriteFields(json, "fields", flow.Key, flow.Mask, ports);
+            json.WriteNumber("packets", flow.Stats.Packets);
+            json.WriteNumber("bytes", flow.Stats.Bytes);
+            if (flow.Stats.UsedNs == 0)
+                json.WriteNull("used_ms");
+            else
+                json.WriteNumber("used_ms", nowNs > flow.Stats.UsedNs ? (nowNs - flow.Stats.UsedNs) / 1_000_000 : 0);
+            json.WriteNumber("tcp_flags", flow.Stats.TcpFlags);
+            json.WriteString("actions", DpActionsText.Print(flow.Actions, ports, flow.Key, Userspace(flow)));
+            json.WriteStartArray("slow_path");
+            foreach (SlowPathReason reason in flow.SlowPath)
+                json.WriteStringValue(reason.Name);
+            json.WriteEndArray();
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    /// <summary>What becomes of packets that a megaflow sends up, in the words of ofproto/trace.</summary>
+    private Func<UpcallReason, Datapath.Interop.DpUserspace, string?> Userspace(MegaflowInfo flow) => (reason, request) =>
+        _view.Forwarding.DescribeUserspace(request.Cookie)
+        ?? (reason == UpcallReason.SlowPath ? $"slow_path({string.Join(',', flow.SlowPath.Select(why => why.Name))})" : null);
 
     private string Flows(bool verbose, bool names, Match filter, string? datapath)
     {
-        PortNames ports = new(_view.PortName, name => _view.Datapath.Ports.FirstOrDefault(port => port.Name == name)?.Number);
         var text = new StringBuilder();
         ulong nowNs = (ulong)_view.Time.GetTimestamp();
         foreach (MegaflowInfo flow in _view.Forwarding.Megaflows())
@@ -103,14 +159,15 @@ internal sealed class ForwardingCommands
                 continue;
             MegaflowLineOptions options = new()
             {
-                Ports = names ? ports : null,
+                Ports = names ? _view.PortNames : null,
                 Verbose = verbose,
-                Ufid = verbose ? Ufid(flow) : null,
+                Ufid = verbose ? Ufid(flow.Key, flow.Mask) : null,
                 DatapathName = datapath,
+                Userspace = verbose ? Userspace(flow) : null,
             };
             text.Append(MegaflowText.Line(flow.Key, flow.Mask, flow.Stats, nowNs, flow.Actions, options));
-            if (verbose && flow.SlowPath is { } reason)
-                text.Append(CultureInfo.InvariantCulture, $", slow_path({reason.ToLowerInvariant()})");
+            if (verbose && flow.SlowPath.Count > 0)
+                text.Append(CultureInfo.InvariantCulture, $", slow_path({string.Join(',', flow.SlowPath.Select(why => why.Name))})");
             text.Append('\n');
         }
 
@@ -118,21 +175,21 @@ internal sealed class ForwardingCommands
     }
 
     /// <summary>A megaflow is its key and mask: so is its unique id.</summary>
-    private static string Ufid(MegaflowInfo flow)
+    internal static string Ufid(in FlowKey key, in FlowKey mask)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         using IncrementalHash both = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        both.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(flow.Key.AsWords()));
-        both.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(flow.Mask.AsWords()));
+        both.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(key.AsWords()));
+        both.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(mask.AsWords()));
         both.GetHashAndReset(hash);
         return new Guid(hash[..16]).ToString();
     }
 
-    private static Match Filter(string text)
+    private Match Filter(string text)
     {
         try
         {
-            return FlowSyntax.ParseFlow(text + (text.Length > 0 ? "," : "") + "actions=drop").Match;
+            return _view.Filter(text);
         }
         catch (FlowSyntaxException exception)
         {
@@ -140,10 +197,18 @@ internal sealed class ForwardingCommands
         }
     }
 
-    private static void RequireOurType(string type)
+    /// <summary>Whether Open vSwitch would show flows like ours for a list of types: none is offloaded.</summary>
+    private static bool IsOurType(string types)
     {
-        if (!type.Split(',').Any(word => word is "ovs" or "all"))
-            throw new UnixctlException($"there are no flows of type '{type}': all are 'ovs'");
+        bool ours = false;
+        foreach (string type in types.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (type is not ("ovs" or "all" or "non-offloaded" or "tc" or "dpdk" or "offloaded" or "partially-offloaded"))
+                throw new UnixctlException($"Failed to parse type ({type})");
+            ours |= type is "ovs" or "all" or "non-offloaded";
+        }
+
+        return ours;
     }
 
     private string DeleteFlows(IReadOnlyList<string> arguments)
@@ -181,6 +246,71 @@ internal sealed class ForwardingCommands
               0: (keys {now})
 
             """);
+    }
+
+    private void ShowUpcalls(Utf8JsonWriter json)
+    {
+        Forwarding forwarding = _view.Forwarding;
+        int now = forwarding.MegaflowCount;
+        json.WriteStartArray();
+        json.WriteStartObject();
+        json.WriteString("name", _view.DatapathName);
+        json.WriteStartObject("flows");
+        json.WriteNumber("current", now);
+        json.WriteNumber("avg", Math.Round(_watch.AverageMegaflows));
+        json.WriteNumber("max", Math.Max(now, _watch.MostMegaflows));
+        json.WriteNumber("limit", forwarding.MegaflowLimit);
+        json.WriteEndObject();
+        json.WriteNumber("dump_duration_ms", Math.Round(forwarding.LastRound.TotalMilliseconds, 3));
+        json.WriteBoolean("ufid", true);
+        json.WriteEndObject();
+        json.WriteEndArray();
+    }
+
+    private void ShowMacs(string bridge, Utf8JsonWriter json)
+    {
+        _view.RequireBridge(bridge);
+        _view.Forwarding.PushStats();
+        json.WriteStartArray();
+        foreach (MacEntry entry in _view.Forwarding.Macs.Entries(_view.Time.GetTimestamp()))
+        {
+            json.WriteStartObject();
+            json.WriteNumber("port", BridgeView.ShownNumber(entry.Port));
+            json.WriteNumber("vlan", entry.Vlan);
+            json.WriteString("mac", MacText(entry.Mac));
+            json.WriteNumber("age", entry.AgeSeconds);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+    }
+
+    private void ShowCoverage(Utf8JsonWriter json)
+    {
+        json.WriteStartObject();
+        foreach ((string name, long total, double recent, double minute, double hour) in _watch.Coverage())
+        {
+            json.WriteStartObject(name);
+            json.WriteNumber("total", total);
+            json.WriteNumber("rate_5s", recent);
+            json.WriteNumber("rate_1m", minute);
+            json.WriteNumber("rate_1h", hour);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
+    }
+
+    private void ShowMemory(Utf8JsonWriter json)
+    {
+        PipelineSnapshot snapshot = _view.Switch.Snapshot;
+        json.WriteStartObject();
+        json.WriteNumber("handlers", 1);
+        json.WriteNumber("ports", snapshot.Ports.Count);
+        json.WriteNumber("revalidators", 1);
+        json.WriteNumber("rules", snapshot.Tables.Sum(table => table.Count));
+        json.WriteNumber("udpif keys", _view.Forwarding.MegaflowCount);
+        json.WriteEndObject();
     }
 
     private string ShowMacs(string bridge)

@@ -10,7 +10,14 @@ internal static class GeneralCommands
     /// <summary>Adds them.</summary>
     public static void Register(UnixctlCommands commands, LogControl logs, Action stop)
     {
-        commands.Add("version", "", 0, 0, _ => $"{PidFile.DaemonName} ({VersionText.Product}) {VersionText.Version}");
+        commands.Add("version", "", 0, 0, _ => $"{PidFile.DaemonName} ({VersionText.Product}) {VersionText.Version}", (_, json) =>
+        {
+            json.WriteStartObject();
+            json.WriteString("program", PidFile.DaemonName);
+            json.WriteString("product", VersionText.Product);
+            json.WriteString("version", VersionText.Version);
+            json.WriteEndObject();
+        });
         commands.Add("exit", "[--cleanup]", 0, 1, _ =>
         {
             stop();

@@ -10,20 +10,27 @@ internal static class TraceCommand
 {
     /// <summary>Adds the command.</summary>
     public static void Register(UnixctlCommands commands, BridgeView view) => commands.Add(
-        "ofproto/trace", "{[dp_name] odp_flow | bridge br_flow} [--names] [packet]", 1, 4, arguments => Trace(view, arguments));
+        "ofproto/trace", "{[dp_name] odp_flow | bridge br_flow} [--names] [--wildcards] [packet]", 1, 5,
+        arguments =>
+        {
+            FlowKey key = Read(view, arguments, out PortNames? ports, out bool wildcards);
+            return view.Forwarding.Trace(view.Bridge, key, ports, wildcards);
+        },
+        (arguments, json) => view.Forwarding.Trace(json, view.Bridge, Read(view, arguments, out PortNames? ports, out _), ports));
 
     /// <summary>
     /// "BRIDGE FLOW" has a flow in ovs-ofctl's words, "[DATAPATH] FLOW" one in those of dpctl/dump-flows. A packet in hexadecimal
     /// behind it gives the headers; the flow then says the port it came by.
     /// </summary>
-    private static string Trace(BridgeView view, IReadOnlyList<string> arguments)
+    private static FlowKey Read(BridgeView view, IReadOnlyList<string> arguments, out PortNames? shown, out bool wildcards)
     {
-        bool names = arguments.Contains("--names");
-        string[] words = [.. arguments.Where(argument => argument != "--names")];
+        wildcards = arguments.Contains("--wildcards");
+        PortNames ports = view.PortNames;
+        shown = arguments.Contains("--names") ? ports : null;
+        string[] words = [.. arguments.Where(argument => argument is not ("--names" or "--wildcards"))];
         if (words.FirstOrDefault(word => word.StartsWith('-')) is { } option)
             throw new UnixctlException($"{option}: option not supported");
 
-        PortNames ports = new(view.PortName, name => view.Datapath.Ports.FirstOrDefault(port => port.Name == name)?.Number);
         bool odp = words.Any(word => word.Contains("in_port(", StringComparison.Ordinal));
         if (!odp && (words.Length < 2 || words[0] != view.Bridge))
             throw new UnixctlException($"{(words.Length > 0 ? words[0] : "")}: unknown bridge");
@@ -42,7 +49,7 @@ internal static class TraceCommand
         FlowKey key = Flow(words[0], odp, ports);
         if (words.Length == 2)
             key = Packet(words[1], key);
-        return view.Forwarding.Trace(view.Bridge, key, names ? ports : null);
+        return key;
     }
 
     private static FlowKey Flow(string text, bool odp, PortNames ports)

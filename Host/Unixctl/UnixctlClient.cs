@@ -6,8 +6,8 @@ using System.Text.Json;
 
 namespace OvsBridge.Host.Unixctl;
 
-/// <summary>Asks a daemon's unixctl server one thing.</summary>
-internal static class UnixctlClient
+/// <summary>A connection to a daemon's unixctl server. One question at a time.</summary>
+internal sealed class UnixctlClient(string socketPath, Socket socket) : IDisposable
 {
     private static readonly JsonWriterOptions _writing = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
@@ -39,21 +39,44 @@ internal static class UnixctlClient
             : throw new IOException($"cannot read pidfile \"{pidFile}\" ({reason})");
     }
 
-    /// <summary>Sends a command and waits for the answer.</summary>
-    /// <returns>The text, and whether it is an error's.</returns>
-    /// <exception cref="IOException">There is no answer; the message is the user's.</exception>
-    public static async Task<(string Text, bool Failed)> AskAsync(string socketPath, string command, IReadOnlyList<string> arguments, CancellationToken stop)
+    /// <summary>Connects.</summary>
+    /// <param name="socketPath">The daemon's socket.</param>
+    /// <param name="stop">Ends the wait.</param>
+    /// <exception cref="IOException">Nobody is there; the message is the user's.</exception>
+    public static async Task<UnixctlClient> ConnectAsync(string socketPath, CancellationToken stop)
     {
-        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
             await socket.ConnectAsync(new UnixDomainSocketEndPoint(socketPath), stop);
+            return new UnixctlClient(socketPath, socket);
         }
         catch (SocketException exception)
         {
+            socket.Dispose();
             throw new IOException($"cannot connect to \"{socketPath}\" ({exception.Message})", exception);
         }
+        catch (OperationCanceledException)
+        {
+            socket.Dispose();
+            throw;
+        }
+    }
 
+    /// <summary>Asks for replies in JSON from here on.</summary>
+    /// <exception cref="IOException">The daemon does not know how; the message is the user's.</exception>
+    public async Task WantJsonAsync(CancellationToken stop)
+    {
+        (JsonElement text, bool failed) = await AskAsync("set-options", ["--format", "json"], stop);
+        if (failed)
+            throw new IOException($"failed to set output format: {text.ToString().TrimEnd()}");
+    }
+
+    /// <summary>Sends a command and waits for the answer.</summary>
+    /// <returns>The answer, a string when it is text, and whether it is an error's.</returns>
+    /// <exception cref="IOException">There is no answer; the message is the user's.</exception>
+    public async Task<(JsonElement Answer, bool Failed)> AskAsync(string command, IReadOnlyList<string> arguments, CancellationToken stop)
+    {
         try
         {
             for (ReadOnlyMemory<byte> rest = Request(command, arguments); !rest.IsEmpty;)
@@ -68,7 +91,7 @@ internal static class UnixctlClient
                 if (count == 0)
                     throw new IOException($"{socketPath}: transaction error (End of file)");
                 filled += count;
-                if (buffer[filled - 1] == '}' && TryRead(buffer.AsMemory(0, filled), out (string Text, bool Failed) answer))
+                if (buffer[filled - 1] == '}' && TryRead(buffer.AsMemory(0, filled), out (JsonElement, bool) answer))
                     return answer;
             }
         }
@@ -77,6 +100,9 @@ internal static class UnixctlClient
             throw new IOException($"{socketPath}: transaction error ({exception.Message})", exception);
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => socket.Dispose();
 
     private static byte[] Request(string command, IReadOnlyList<string> arguments)
     {
@@ -96,7 +122,7 @@ internal static class UnixctlClient
         return output.WrittenSpan.ToArray();
     }
 
-    private static bool TryRead(ReadOnlyMemory<byte> bytes, out (string Text, bool Failed) answer)
+    private static bool TryRead(ReadOnlyMemory<byte> bytes, out (JsonElement Answer, bool Failed) answer)
     {
         answer = default;
         var reader = new Utf8JsonReader(bytes.Span, isFinalBlock: false, state: default);
@@ -106,8 +132,7 @@ internal static class UnixctlClient
         {
             JsonElement root = document.RootElement;
             bool failed = root.TryGetProperty("error", out JsonElement error) && error.ValueKind != JsonValueKind.Null;
-            JsonElement text = failed ? error : root.GetProperty("result");
-            answer = (text.ValueKind == JsonValueKind.String ? text.GetString()! : text.GetRawText(), failed);
+            answer = ((failed ? error : root.GetProperty("result")).Clone(), failed);
             return true;
         }
     }

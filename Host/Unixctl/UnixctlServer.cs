@@ -92,6 +92,7 @@ internal sealed partial class UnixctlServer : IAsyncDisposable
         await start.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
         byte[] buffer = new byte[4096];
         int filled = 0;
+        using var session = new UnixctlSession();
         try
         {
             while (true)
@@ -109,7 +110,7 @@ internal sealed partial class UnixctlServer : IAsyncDisposable
                 filled += count;
                 while (TryTake(buffer, ref filled, out JsonElement request))
                 {
-                    if (Answer(request) is not { } answer)
+                    if (await AnswerAsync(socket, session, request) is not { } answer)
                         return;
                     for (ReadOnlyMemory<byte> rest = answer; !rest.IsEmpty;)
                         rest = rest[await socket.SendAsync(rest, CancellationToken.None)..];
@@ -158,7 +159,7 @@ internal sealed partial class UnixctlServer : IAsyncDisposable
 
     /// <summary>Does a request.</summary>
     /// <returns>The reply; null: what was sent is no request, the connection ends.</returns>
-    private byte[]? Answer(JsonElement request)
+    private async Task<byte[]?> AnswerAsync(Socket socket, UnixctlSession session, JsonElement request)
     {
         if (request.ValueKind != JsonValueKind.Object
             || !request.TryGetProperty("id", out JsonElement id) || id.ValueKind == JsonValueKind.Null
@@ -173,15 +174,25 @@ internal sealed partial class UnixctlServer : IAsyncDisposable
         string name = method.GetString()!;
         string text;
         bool failed = false;
+        var value = new ArrayBufferWriter<byte>();
+        using var json = new Utf8JsonWriter(value, _writing);
         try
         {
-            text = _commands.Run(
-                name, [.. parameters.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString() : null)]);
+            string?[] arguments = [.. parameters.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.String ? item.GetString() : null)];
+            using var gone = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
+            Task<string> run = _commands.RunAsync(name, arguments, session, json, gone.Token);
+            if (!run.IsCompleted)
+                await WatchAsync(socket, run, gone);
+            text = await run;
         }
         catch (UnixctlException exception)
         {
             failed = true;
             text = exception.Message;
+        }
+        catch (OperationCanceledException)
+        {
+            return null; // nobody is there to hear the answer
         }
         catch (Exception exception)
         {
@@ -193,21 +204,41 @@ internal sealed partial class UnixctlServer : IAsyncDisposable
         if (text.Length > 0 && text[^1] != '\n')
             text += "\n";
         var output = new ArrayBufferWriter<byte>(text.Length + 64);
-        using (var writer = new Utf8JsonWriter(output, _writing))
+        await using (var writer = new Utf8JsonWriter(output, _writing))
         {
             writer.WriteStartObject();
             writer.WritePropertyName("id");
             id.WriteTo(writer);
-            if (!failed)
-                writer.WriteString("result", text);
             if (failed)
+            {
                 writer.WriteString("error", text);
+            }
             else
+            {
+                await json.FlushAsync();
+                writer.WritePropertyName("result");
+                if (session.WantsJson)
+                    writer.WriteRawValue(value.WrittenSpan, skipInputValidation: true);
+                else
+                    writer.WriteStringValue(text);
                 writer.WriteNull("error");
+            }
+
             writer.WriteEndObject();
         }
 
         return output.WrittenSpan.ToArray();
+    }
+
+    /// <summary>While a command waits: cancels it when its client goes. What the client sends meanwhile stays in the socket.</summary>
+    private static async Task WatchAsync(Socket socket, Task run, CancellationTokenSource gone)
+    {
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(gone.Token);
+        Task<int> next = socket.ReceiveAsync(new byte[1], SocketFlags.Peek, over.Token).AsTask();
+        if (await Task.WhenAny(run, next) == next && (!next.IsCompletedSuccessfully || next.Result == 0))
+            await gone.CancelAsync();
+        await over.CancelAsync();
+        await next.ContinueWith(_ => { }, TaskScheduler.Default); // its end; how does not matter
     }
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{count} clients are connected, turning others away")]

@@ -36,6 +36,40 @@ public static class FlowKeyText
     }
 
     /// <summary>
+    /// Some fields of a packet, each as NAME=VALUE or NAME=VALUE/MASK, without words for protocols: <c>dl_type=0x0800,nw_proto=6,tp_dst=80</c>.
+    /// No name, value or mask has a comma in it.
+    /// </summary>
+    /// <param name="key">The packet's key.</param>
+    /// <param name="mask">Which bits to tell about.</param>
+    /// <param name="ports">Names for ports, or null.</param>
+    public static string PrintFields(in FlowKey key, in FlowKey mask, PortNames? ports = null)
+    {
+        StringBuilder text = new();
+        FlowKey shown = key.Masked(mask);
+        (shown.EthType, shown.IpProto) = (key.EthType, key.IpProto); // they tell which names fields have
+        KeyPrinter.Append(text, shown, mask, ports, bare: true);
+        return text.ToString();
+    }
+
+    /// <summary>What a packet has become: the fields, whole, in which two keys differ, with the values of the second.</summary>
+    /// <param name="before">What it was.</param>
+    /// <param name="after">What it is.</param>
+    /// <param name="ports">Names for ports, or null.</param>
+    public static string PrintChanges(in FlowKey before, in FlowKey after, PortNames? ports = null)
+    {
+        FlowKey mask = default;
+        foreach (Field field in FieldTable.All.Concat(KeyFields.ByName.Values))
+        {
+            if (field.Get(before) != field.Get(after))
+            {
+                field.SetMasked(ref mask, field.AllOnes, field.AllOnes);
+            }
+        }
+
+        return PrintFields(after, mask, ports);
+    }
+
+    /// <summary>
     /// Reads a packet's key from a flow in ovs-ofctl's words, without masks: <c>in_port=1,tcp,nw_dst=10.0.0.3,tp_dst=80</c>.
     /// What is not named is 0. Also takes what <see cref="Print"/> writes. The key is a datapath's: LOCAL is 65534 in it.
     /// </summary>

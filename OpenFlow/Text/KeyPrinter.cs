@@ -23,7 +23,8 @@ internal static class KeyPrinter
     /// <param name="mask">Which bits to tell about.</param>
     /// <param name="ports">Names for ports, or null.</param>
     /// <param name="eth">Whether to say <c>eth</c> in front of the protocol, as megaflows do.</param>
-    public static void Append(StringBuilder text, in FlowKey value, in FlowKey mask, PortNames? ports, bool eth = false)
+    /// <param name="bare">Each field by itself, no words for protocols; they are known from <paramref name="value"/>, not only from what the mask has.</param>
+    public static void Append(StringBuilder text, in FlowKey value, in FlowKey mask, PortNames? ports, bool eth = false, bool bare = false)
     {
         Printer print = new(text, in value, in mask, ports);
         foreach (Field field in _context)
@@ -36,7 +37,7 @@ internal static class KeyPrinter
             print.Word("eth");
         }
 
-        ProtocolWords.Row? protocol = ProtocolWords.Describing(value, mask);
+        ProtocolWords.Row? protocol = bare ? null : ProtocolWords.Describing(value, mask);
         if (protocol is { } row)
         {
             print.Word(row.Name);
@@ -65,10 +66,10 @@ internal static class KeyPrinter
         }
 
         // A field's words can depend on the protocol: the same key bits are ARP's addresses or IPv4's.
-        bool known = mask.EthType.Value == 0xffff;
+        bool known = bare || mask.EthType.Value == 0xffff;
         ushort ethType = known ? value.EthType.Value : (ushort)0;
         bool arp = ethType is 0x0806 or 0x8035;
-        bool icmp = mask.IpProto == 0xff && ((ethType == 0x0800 && value.IpProto == 1) || (ethType == 0x86dd && value.IpProto == 58));
+        bool icmp = (bare || mask.IpProto == 0xff) && ((ethType == 0x0800 && value.IpProto == 1) || (ethType == 0x86dd && value.IpProto == 58));
         bool nd = icmp && ethType == 0x86dd;
         print.Field("ipv6_src", FieldTable.Ipv6Src);
         print.Field("ipv6_dst", FieldTable.Ipv6Dst);

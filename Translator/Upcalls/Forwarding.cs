@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using System.Text.Json;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
@@ -15,9 +16,9 @@ namespace OvsBridge.Translator.Upcalls;
 /// <param name="Key">Masked key.</param>
 /// <param name="Mask">Its mask.</param>
 /// <param name="Actions">What the datapath runs.</param>
-/// <param name="SlowPath">Why packets come to user space, or null.</param>
+/// <param name="SlowPath">Why packets come to user space; empty when they don't.</param>
 /// <param name="Stats">Statistics.</param>
-public sealed record MegaflowInfo(FlowKey Key, FlowKey Mask, DpActions Actions, string? SlowPath, MegaflowStats Stats);
+public sealed record MegaflowInfo(FlowKey Key, FlowKey Mask, DpActions Actions, ValueList<SlowPathReason> SlowPath, MegaflowStats Stats);
 
 /// <summary>
 /// The forwarding side of a switch: upcalls, megaflows, revalidation, packet_out, over one datapath.
@@ -135,28 +136,57 @@ public sealed class Forwarding : IForwarding, IDisposable
     /// <param name="bridge">Name of the bridge.</param>
     /// <param name="key">The packet's key; in_port is a datapath port.</param>
     /// <param name="ports">Names for ports, or null.</param>
-    public string Trace(string bridge, in FlowKey key, PortNames? ports = null)
+    /// <param name="wildcards">With the bits of the packet that each step looked at.</param>
+    public string Trace(string bridge, in FlowKey key, PortNames? ports = null, bool wildcards = false)
     {
-        Xlator xlator = new(_context.Environment);
-        PipelineSnapshot snapshot = _context.Snapshot;
         StringBuilder text = new();
-        FlowKey? next = key;
-        for (int round = 0; next is { } now && round <= MostRounds; round++)
+        Trace(key, (now, trace, result) =>
         {
-            if (round > 0)
+            if (text.Length > 0)
             {
                 text.Append('\n').Append('=', 79).Append('\n');
                 text.Append(CultureInfo.InvariantCulture, $"recirc(0x{now.RecircId:x}) - resume with dp_hash=0x{now.DpHash:x}\n");
                 text.Append('=', 79).Append("\n\n");
             }
 
+            text.Append(TraceText.Print(bridge, now, trace, result, _context.Environment, ports, wildcards));
+        });
+        return text.ToString();
+    }
+
+    /// <summary>The same as JSON: an object with the bridge, and a round for each time that the packet comes in.</summary>
+    /// <param name="json">Where to.</param>
+    /// <param name="bridge">Name of the bridge.</param>
+    /// <param name="key">See <see cref="Trace(string, in FlowKey, PortNames?, bool)"/>.</param>
+    /// <param name="ports">Names for ports, or null.</param>
+    public void Trace(Utf8JsonWriter json, string bridge, in FlowKey key, PortNames? ports = null)
+    {
+        json.WriteStartObject();
+        json.WriteString("bridge", bridge);
+        json.WriteStartArray("rounds");
+        Trace(key, (now, trace, result) => TraceJson.Write(json, now, trace, result, _context.Environment, ports));
+        json.WriteEndArray();
+        json.WriteEndObject();
+    }
+
+    /// <summary>A megaflow's fields, by the names of ofproto/trace, as an object of strings.</summary>
+    public static void WriteFields(Utf8JsonWriter json, string name, in FlowKey key, in FlowKey mask, PortNames? ports = null) =>
+        TraceJson.Fields(json, name, FlowKeyText.PrintFields(key, mask, ports));
+
+    /// <summary>What becomes of a packet that a program sends up with this cookie, in the words of a trace; null: not known.</summary>
+    public string? DescribeUserspace(ulong cookie) => TraceText.Describe(cookie, _context.Environment);
+
+    private void Trace(in FlowKey key, Action<FlowKey, XlateTrace, XlateResult> round)
+    {
+        Xlator xlator = new(_context.Environment);
+        PipelineSnapshot snapshot = _context.Snapshot;
+        FlowKey? next = key;
+        for (int i = 0; next is { } now && i <= MostRounds; i++)
+        {
             XlateTrace trace = new();
-            XlateResult result = xlator.Translate(snapshot, now, trace);
-            text.Append(TraceText.Print(bridge, now, trace, result, _context.Environment, ports));
+            round(now, trace, xlator.Translate(snapshot, now, trace));
             next = trace.Next;
         }
-
-        return text.ToString();
     }
 
     /// <summary>Forgets learned addresses and corrects the megaflows that used them.</summary>

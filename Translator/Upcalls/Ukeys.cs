@@ -1,4 +1,5 @@
 using OvsBridge.Datapath;
+using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Switch;
 using OvsBridge.Translator.Tables;
@@ -131,7 +132,7 @@ internal sealed class Ukeys
             ukey.Key,
             ukey.Mask,
             ukey.Result.Installed,
-            ukey.Result.SlowPath == SlowPathReasons.None ? null : ukey.Result.SlowPath.ToString(),
+            ValueList.Create<SlowPathReason>([.. SlowPathReason.Of(ukey.Result.SlowPath)]),
             _datapath.ReadStats(ukey.Handle!))));
         return result;
     }

@@ -19,16 +19,23 @@ internal static class TraceText
     /// <param name="result">What came of it.</param>
     /// <param name="environment">Knows the records that actions name.</param>
     /// <param name="ports">Names for ports, or null.</param>
+    /// <param name="wildcards">With a remark for each step that looked at bits of the packet: at which.</param>
     internal static string Print(
-        string bridge, in FlowKey key, XlateTrace trace, XlateResult result, XlateEnvironment environment, PortNames? ports)
+        string bridge, in FlowKey key, XlateTrace trace, XlateResult result, XlateEnvironment environment, PortNames? ports, bool wildcards = false)
     {
+        FlowKey packet = key;
         StringWriter text = new(CultureInfo.InvariantCulture) { NewLine = "\n" };
         string title = $"bridge(\"{bridge}\")";
         text.WriteLine($"Flow: {FlowKeyText.Print(key, ports)}");
         text.WriteLine();
         text.WriteLine(title);
         text.WriteLine(new string('-', title.Length));
-        trace.Print(text, content => Words(content, ports));
+        if (wildcards)
+        {
+            text.WriteLine($" -> always looks at: {FlowKeyText.PrintFields(key, trace.LooksAt, ports)}");
+        }
+
+        trace.Print(text, content => Words(content, ports), wildcards ? LooksAt : null);
         text.WriteLine();
         text.WriteLine($"Final flow: {Final(key, trace.Final, ports)}");
         text.WriteLine($"Megaflow: {FlowKeyText.PrintMegaflow(key, result.Mask, ports)}");
@@ -36,17 +43,19 @@ internal static class TraceText
         if ((result.SlowPath & ~SlowPathReasons.Controller) != 0)
         {
             text.WriteLine("This flow is handled by the userspace slow path because:");
-            foreach (string reason in Reasons(result.SlowPath))
+            foreach (SlowPathReason reason in SlowPathReason.Of(result.SlowPath & ~SlowPathReasons.Controller))
             {
-                text.WriteLine($"  - {reason}");
+                text.WriteLine($"  - {reason.Text}");
             }
         }
 
         return text.ToString();
+
+        string? LooksAt(TraceNode node) => node.LooksAt == default ? null : $"looks at: {FlowKeyText.PrintFields(packet, node.LooksAt, ports)}";
     }
 
     /// <summary>One line's content.</summary>
-    private static string Words(object content, PortNames? ports) => content switch
+    internal static string Words(object content, PortNames? ports) => content switch
     {
         Rule rule => Hit(rule, ports),
         OfAction action => ActionText.Print(action, ports),
@@ -76,7 +85,7 @@ internal static class TraceText
         return final == key ? "unchanged" : FlowKeyText.Print(final, ports);
     }
 
-    private static string? Describe(ulong cookie, XlateEnvironment environment)
+    internal static string? Describe(ulong cookie, XlateEnvironment environment)
     {
         if ((cookie & Xlator.ContinuationCookie) != 0)
         {
@@ -88,23 +97,5 @@ internal static class TraceText
                 CultureInfo.InvariantCulture,
                 $"controller(reason={(int)record.Reason},rule_cookie={(record.Cookie == 0 ? "0" : $"0x{record.Cookie:x}")},max_len={record.MaxLength ?? ushort.MaxValue})")
             : null;
-    }
-
-    private static IEnumerable<string> Reasons(SlowPathReasons reasons)
-    {
-        if (reasons.HasFlag(SlowPathReasons.Action))
-        {
-            yield return "the datapath lacks an action";
-        }
-
-        if (reasons.HasFlag(SlowPathReasons.TooManyActions))
-        {
-            yield return "there are more actions than the datapath runs";
-        }
-
-        if (reasons.HasFlag(SlowPathReasons.Reparse))
-        {
-            yield return "a header has to be parsed again in the middle";
-        }
     }
 }

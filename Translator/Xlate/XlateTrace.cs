@@ -1,3 +1,5 @@
+using OvsBridge.OpenFlow.Fields;
+
 namespace OvsBridge.Translator.Xlate;
 
 /// <summary>What a line of a trace is about; it decides how far the line is indented.</summary>
@@ -40,17 +42,47 @@ public sealed class TraceNode
     /// <summary>What happened below, in order.</summary>
     public IReadOnlyList<TraceNode> Children => Nodes;
 
+    /// <summary>Bits of the packet, as the datapath has it, that this step was the first to look at; nothing below is in it.</summary>
+    public FlowKey LooksAt { get; internal set; }
+
+    /// <summary>The packet before and after this step, or null when the step left it as it was.</summary>
+    public (FlowKey Before, FlowKey After)? Changed { get; internal set; }
+
     internal List<TraceNode> Nodes { get; } = [];
+}
+
+/// <summary>What a trace has for a table in which no flow entry matched.</summary>
+/// <param name="Table">Number of the table.</param>
+internal sealed record TraceMiss(int Table)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"{Table,2}. No match.";
+}
+
+/// <summary>What a trace has for a bucket of a group.</summary>
+/// <param name="Number">Its place in the group.</param>
+internal sealed record TraceBucket(int Number)
+{
+    /// <inheritdoc/>
+    public override string ToString() => $"bucket {Number}";
 }
 
 /// <summary>
 /// The tree of what happened in a translation: tables, flow entries, actions, remarks. Filled by the translation when it
 /// is asked to; costs nothing otherwise.
 /// </summary>
+/// <remarks>
+/// Translation reads the packet only through <see cref="TrackedFlow"/>, whose mask grows with each read. So who looked at what is the
+/// difference of the mask between two steps; and what was changed, that of the packet.
+/// </remarks>
 public sealed class XlateTrace
 {
     private readonly List<TraceNode> _roots = [];
     private List<TraceNode> _current;
+    private TrackedFlow? _flow;
+    private TraceNode? _step; // what is read and changed now belongs to it; null: to nothing in particular
+    private FlowKey _looked;
+    private FlowKey _packet;
 
     /// <summary>An empty trace.</summary>
     public XlateTrace() => _current = _roots;
@@ -59,16 +91,105 @@ public sealed class XlateTrace
     public IReadOnlyList<TraceNode> Roots => _roots;
 
     /// <summary>The packet at the end; in_port is OpenFlow's number.</summary>
-    internal OpenFlow.Fields.FlowKey Final { get; set; }
+    internal FlowKey Final { get; set; }
 
     /// <summary>The packet as it comes round again with the hash of its flow, as a datapath's key; null: it does not.</summary>
-    internal OpenFlow.Fields.FlowKey? Next { get; set; }
+    internal FlowKey? Next { get; set; }
+
+    /// <summary>
+    /// Bits of the packet that no step in particular looked at: in_port and recirc_id, that every translation depends on; what admitted
+    /// the packet; a search that had to be given up, since the packet is to be parsed first.
+    /// </summary>
+    public FlowKey LooksAt { get; private set; }
+
+    /// <summary>The packet has been loaded, and is on its way from here on.</summary>
+    internal void Watch(TrackedFlow flow)
+    {
+        _flow = flow;
+        _step = null;
+        _packet = flow.DescribeForTrace();
+    }
+
+    /// <summary>Credits what was read and changed since the last call to the step that did it.</summary>
+    internal void EndStep()
+    {
+        if (_flow is null)
+        {
+            return;
+        }
+
+        FlowKey mask = _flow.Mask, packet = _flow.DescribeForTrace(), more = default;
+        Span<ulong> bits = more.AsMutableWords();
+        for (int i = 0; i < bits.Length; i++)
+        {
+            bits[i] = mask.AsWords()[i] & ~_looked.AsWords()[i] | (_step is null ? LooksAt : _step.LooksAt).AsWords()[i];
+        }
+
+        if (_step is null)
+        {
+            LooksAt = more;
+        }
+        else
+        {
+            _step.LooksAt = more;
+            if (packet != _packet)
+            {
+                _step.Changed = (_step.Changed?.Before ?? _packet, packet);
+            }
+        }
+
+        _looked = mask;
+        _packet = packet;
+    }
+
+    /// <summary>The packet is again what it was before a copy was treated: that is no step's doing.</summary>
+    internal void CopyDone()
+    {
+        if (_flow is not null)
+        {
+            _packet = _flow.DescribeForTrace();
+        }
+    }
+
+    /// <summary>The translation is over.</summary>
+    internal void End()
+    {
+        EndStep();
+        if (_step is { Content: "" } search)
+        {
+            FlowKey all = LooksAt;
+            for (int i = 0; i < FlowKey.Words; i++)
+            {
+                all.AsMutableWords()[i] |= search.LooksAt.AsWords()[i];
+            }
+
+            LooksAt = all;
+        }
+    }
+
+    /// <summary>The search of a table begins: what it reads belongs to the line that is added next.</summary>
+    internal void BeginSearch()
+    {
+        EndStep();
+        _step = new TraceNode(TraceKind.Table, "");
+    }
 
     /// <summary>Adds a line.</summary>
     internal TraceNode Add(TraceKind kind, object content)
     {
+        EndStep();
         TraceNode node = new(kind, content);
         _current.Add(node);
+        if (kind is TraceKind.Table or TraceKind.Bucket or TraceKind.Action)
+        {
+            if (_step is { Content: "" } search)
+            {
+                node.LooksAt = search.LooksAt;
+            }
+
+            _step = node;
+        }
+
         return node;
     }
 
@@ -92,9 +213,10 @@ public sealed class XlateTrace
     /// </summary>
     /// <param name="to">Where to.</param>
     /// <param name="text">Words for a node's content.</param>
-    public void Print(TextWriter to, Func<object, string> text) => Print(to, text, _roots, 0);
+    /// <param name="details">Remarks of its own for a step, or null; null: none for any.</param>
+    public void Print(TextWriter to, Func<object, string> text, Func<TraceNode, string?>? details = null) => Print(to, text, details, _roots, 0);
 
-    private static void Print(TextWriter to, Func<object, string> text, List<TraceNode> nodes, int level)
+    private static void Print(TextWriter to, Func<object, string> text, Func<TraceNode, string?>? details, List<TraceNode> nodes, int level)
     {
         for (int i = 0; i < nodes.Count; i++)
         {
@@ -110,7 +232,14 @@ public sealed class XlateTrace
             });
             to.Write(node.Content as string ?? text(node.Content));
             to.WriteLine(node.Kind == TraceKind.Error ? " <<<<" : "");
-            Print(to, text, node.Nodes, level + more + more);
+            if (details?.Invoke(node) is { } detail)
+            {
+                // Where its remarks are: a table and a bucket have them below, an action beside.
+                int indent = node.Kind is TraceKind.Table or TraceKind.Bucket ? level + more + more + 1 : level + more;
+                to.WriteLine($"{new string(' ', indent * 4)} -> {detail}");
+            }
+
+            Print(to, text, details, node.Nodes, level + more + more);
         }
     }
 }

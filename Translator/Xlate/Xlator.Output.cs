@@ -233,7 +233,7 @@ internal sealed partial class Xlator
         }
 
         (Rule? rule, ActionSource source) = (_rule, _source);
-        object? trace = _trace?.Enter(TraceKind.Bucket, $"bucket {index}");
+        object? trace = _trace?.Enter(TraceKind.Bucket, new TraceBucket(index));
         ActionSet set = new();
         foreach (OfAction action in group.Buckets[index].Actions)
         {
@@ -261,7 +261,9 @@ internal sealed partial class Xlator
         _depth++;
         body();
         _depth--;
+        _trace?.EndStep();
         _flow.EndClone(start);
+        _trace?.CopyDone();
     }
 
     private void Leave(object? trace)

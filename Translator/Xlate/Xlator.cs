@@ -177,12 +177,14 @@ internal sealed partial class Xlator
         _slow = SlowPathReasons.None;
         _error = null;
         _hashed = _toHash = null;
+        trace?.Watch(_flow);
     }
 
     private XlateResult Finish()
     {
         if (_trace is not null)
         {
+            _trace.End();
             _trace.Final = _flow.DescribeForTrace();
         }
 
@@ -259,6 +261,7 @@ internal sealed partial class Xlator
 
             FlowTable current = _switch.Table(table);
             _flow.BeginSearch();
+            _trace?.BeginSearch();
             Rule? rule = current.Classifier.Lookup(_flow);
             if (_flow.NeedsReparse)
             {
@@ -291,7 +294,7 @@ internal sealed partial class Xlator
     /// <summary>No flow in a table: OpenFlow 1.3.5, 5.4: the packet is dropped, unless the switch acts by itself.</summary>
     private void Miss(int table)
     {
-        object? outer = _trace?.Enter(TraceKind.Table, $"{table,2}. No match.");
+        object? outer = _trace?.Enter(TraceKind.Table, new TraceMiss(table));
         if (_switch.Snapshot.Standalone == StandaloneMode.OnMiss && table == 0)
         {
             _trace?.Add(TraceKind.Action, new OutputAction(OfPorts.Normal));

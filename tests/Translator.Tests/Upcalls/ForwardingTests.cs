@@ -225,7 +225,7 @@ public sealed class ForwardingTests
             Assert.That(bench.Sent[0].Packet, Does.Contain("dl_dst=02:00:00:00:00:99"));
         }
 
-        Assert.That(bench.Forwarding.Megaflows().Single().SlowPath, Is.EqualTo("Action"));
+        Assert.That(bench.Forwarding.Megaflows().Single().SlowPath.Single().Name, Is.EqualTo("action"));
         Assert.That(bench.Flow("in_port=1,actions=drop").PacketCount, Is.EqualTo(3), "each packet counts once");
         Assert.That(bench.Forwarding.Counters[ForwardingCounter.SlowPath], Is.EqualTo(2));
     }

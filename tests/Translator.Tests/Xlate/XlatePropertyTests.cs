@@ -51,6 +51,34 @@ public sealed class XlatePropertyTests
         });
     }
 
+    /// <summary>What a trace says of its steps adds up: each bit of the mask was first looked at by one of them.</summary>
+    [Test]
+    public void Steps_of_a_trace_add_up_to_the_mask([Range(1, 4)] int seed)
+    {
+        Check(seed, (random, pipelines, snapshot, environment, xlator) =>
+        {
+            FlowKey wanted = pipelines.Key();
+            Assert.That(PacketParser.TryParse(pipelines.Frame(wanted), wanted.InPort, out FlowKey key));
+            XlateTrace trace = new();
+            XlateResult result = xlator.Translate(snapshot, key, trace);
+
+            FlowKey sum = trace.LooksAt;
+            foreach (TraceNode node in All(trace.Roots))
+            {
+                for (int i = 0; i < FlowKey.Words; i++)
+                {
+                    Assert.That(sum.AsWords()[i] & node.LooksAt.AsWords()[i], Is.Zero, "two were the first");
+                    sum.AsMutableWords()[i] |= node.LooksAt.AsWords()[i];
+                }
+            }
+
+            Assert.That(sum, Is.EqualTo(result.Mask));
+            Assert.That(xlator.Translate(snapshot, key).Mask, Is.EqualTo(result.Mask), "to be looked at changes nothing");
+        });
+
+        static IEnumerable<TraceNode> All(IEnumerable<TraceNode> nodes) => nodes.SelectMany(node => All(node.Children).Prepend(node));
+    }
+
     /// <summary>Every bit that the mask lacks, flipped alone and with others: the same translation.</summary>
     [Test]
     public void Bits_outside_the_mask_do_not_matter([Range(1, 12)] int seed)
