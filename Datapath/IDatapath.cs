@@ -86,6 +86,17 @@ public interface IDatapath : IDisposable
     /// <summary>Waits until every packet that entered before the call has left the datapath's programs.</summary>
     void Synchronize();
 
+    /// <summary>
+    /// Tells of packets, from now on, what becomes of them. Costs next to nothing while it is off, and never comes before
+    /// upcalls: when packets are many, samples are left out.
+    /// </summary>
+    /// <param name="oneIn">Of one packet in so many, by chance; 1: of each.</param>
+    /// <param name="receiver">
+    /// Called with each sample, on a thread of the datapath's after <see cref="StartUpcalls"/>; must not block. Replaces the one before. Null: ends
+    /// it; a sample that is on its way may still be delivered.
+    /// </param>
+    void SamplePackets(uint oneIn, Action<PacketSample>? receiver);
+
     /// <summary>The counters.</summary>
     DatapathStats ReadDatapathStats();
 }

@@ -170,7 +170,7 @@ struct table_head {
 	__u32 max_flows;	/* stride of flow_stats: index is cpu * max_flows + flow */
 	__u32 n_cpus;		/* possible CPUs; second half of the keys of upcalls */
 	__u32 stats_cpus;	/* CPUs that flow_stats has slots for */
-	__u32 _pad0;
+	__u32 sample_rate;	/* tell user space of one packet in so many (struct packet_sample); 0: of none */
 	__u64 _pad[4];
 };
 
@@ -208,7 +208,7 @@ struct flow_entry {
 	__u16 mask;			/* number of its mask */
 	__u16 flags;
 	__u32 actions;			/* first block, index into action_blocks; 0: empty program, drop */
-	__u64 ufid;			/* user space's name of the flow */
+	__u64 ufid;			/* user space's name of the flow, not 0 */
 	__u64 word[OVSB_KEY_WORDS];	/* masked key words, packed as the mask says */
 	__u64 _pad[6];
 };
@@ -442,12 +442,13 @@ enum upcall_reason {
 	UPCALL_CONTROLLER = 2,	/* DP_ACT_USERSPACE: output to a controller; cookie names the record */
 	UPCALL_SLOW_PATH = 3,	/* DP_ACT_USERSPACE: user space must run the pipeline for each packet */
 	UPCALL_INVALID_TTL = 4,	/* DP_ACT_DEC_TTL and the like */
-	UPCALL_SAMPLE = 5,
+	UPCALL_SAMPLE = 5,	/* DP_ACT_SAMPLE; with OVSB_UPCALL_RUN: a struct packet_sample */
 	__UPCALL_MAX,
 };
 
 /* upcall.flags */
 #define OVSB_UPCALL_VLAN	0x01	/* the outer tag is in vlan_tpid/vlan_tci below and not in the packet bytes */
+#define OVSB_UPCALL_RUN		0x02	/* the record is a struct packet_sample */
 
 /*
  * One record of the perf buffer: this header, then cap_len bytes of the packet, then padding (a sample is longer than
@@ -469,6 +470,29 @@ struct upcall {
 };
 
 _Static_assert(sizeof(struct upcall) == 40 + sizeof(struct flow_key), "upcall");
+
+/*
+ * What became of a packet, written at the end of a round (a packet that recirculates has several) when table_head.sample_rate
+ * chooses it, at most OVSB_SAMPLE_BUDGET times in OVSB_SAMPLE_WINDOW_NS on a CPU.  In the rings beside struct upcall and as long;
+ * without bytes of the packet.  One that finds the ring full is gone, and no packet with it.
+ */
+struct packet_sample {
+	__u32 reason;		/* UPCALL_SAMPLE */
+	__u32 flags;		/* OVSB_UPCALL_RUN */
+	__u32 len;		/* as flow_stats.bytes counts it */
+	__u32 cap_len;		/* 0 */
+	__u32 ifindex;		/* that it came in by */
+	__u32 upcall;		/* enum upcall_reason of the last record of this round; 0: none */
+	__u32 drop;		/* enum drop_reason of the last drop of this round (of a clone, maybe); 0: none */
+	__u32 missed;		/* samples that the budget refused on this CPU since the last one */
+	__u64 ufid;		/* flow_entry.ufid of the megaflow; 0: none */
+	struct flow_key key;	/* that was looked up; zero but for in_port when it came to no lookup */
+};
+
+_Static_assert(sizeof(struct packet_sample) == sizeof(struct upcall), "packet_sample");
+
+#define OVSB_SAMPLE_BUDGET	100
+#define OVSB_SAMPLE_WINDOW_NS	100000000ULL
 
 /* map upcall_reader: one entry */
 struct upcall_reader {

@@ -15,6 +15,7 @@
 #include "parse.bpf.h"
 #include "lookup.bpf.h"
 #include "upcall.bpf.h"
+#include "sample.bpf.h"
 #include "actions.bpf.h"
 
 /* Checked by user space when it loads the object. */
@@ -33,6 +34,7 @@ struct abi_types {
 		struct dp_push_mpls push_mpls;
 		struct dp_push_pbb push_pbb;
 		struct dp_set_tunnel set_tunnel;
+		struct packet_sample sample;
 		enum dp_action_type action;
 		enum upcall_reason reason;
 		enum drop_reason drop;
@@ -68,6 +70,20 @@ static __always_inline void count_flow(struct scratch *s, __u32 flow)
 		stats->tcp_flags |= bpf_ntohs(s->up.key.tcp_flags);
 }
 
+/* A packet that came to no lookup. */
+__noinline int drop_unparsed(struct __sk_buff *skb, struct scratch *s, __u32 port, __u32 reason)
+{
+	if (!s)
+		return TC_ACT_SHOT;
+	drop(s->cpu, reason);
+	if (table_head.sample_rate) {
+		__builtin_memset(&s->up.key, 0, sizeof(s->up.key));
+		s->up.key.in_port = port;
+		sample(skb, s, FOUND_FLOW(NO_FLOW));
+	}
+	return TC_ACT_SHOT;
+}
+
 static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
 {
 	const struct in_port *port = find_in_port(skb->ifindex);
@@ -76,10 +92,12 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 	s->len = skb->len + (skb->vlan_present ? 4 : 0);
 	stats->rx++;
 	stats->rx_bytes += s->len;
+	if (table_head.sample_rate)
+		choose_sample(s);
 	if (!port)
-		return drop(s->cpu, DROP_BAD_PORT);
+		return drop_unparsed(skb, s, 0, DROP_BAD_PORT);
 	if (port->flags & OVSB_PORT_NO_RECV)
-		return drop(s->cpu, DROP_PORT_NO_RECV);
+		return drop_unparsed(skb, s, port->port, DROP_PORT_NO_RECV);
 	number = port->port;
 
 	for (int round = 0; round <= OVSB_MAX_RECIRC; round++) {
@@ -88,7 +106,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 
 		status = parse(skb, &s->up.key, &s->at);
 		if (status != PARSE_OK)
-			return drop(s->cpu, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
+			return drop_unparsed(skb, s, number, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
 		s->up.key.in_port = number;
 		s->up.key.recirc_id = recirc_id;
 		s->up.key.dp_hash = hash;
@@ -97,12 +115,16 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 		if (found == NO_FLOW) {
 			stats->miss++;
 			upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
+			if (table_head.sample_rate)
+				sample(skb, s, FOUND_FLOW(found));
 			return TC_ACT_SHOT;
 		}
 		stats->hit++;
 		s->len = skb->len + (skb->vlan_present ? 4 : 0);
 		count_flow(s, FOUND_FLOW(found));
 		verdict = run_program(skb, s, stats, FOUND_ACTIONS(found));
+		if (table_head.sample_rate)
+			sample(skb, s, FOUND_FLOW(found));
 		if (verdict != VERDICT_RECIRC)
 			return verdict;
 		if (round < OVSB_MAX_RECIRC)

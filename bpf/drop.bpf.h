@@ -13,6 +13,12 @@ static __noinline int drop(__u32 cpu, __u32 reason)
 
 	if (count)
 		(*count)++;
+	if (table_head.sample_rate && reason != DROP_NESTED) {
+		struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+
+		if (s)
+			s->dropped = reason;
+	}
 	return TC_ACT_SHOT;
 }
 

@@ -140,6 +140,14 @@ struct scratch {
 	__u32 recirc_id; /* of the next lookup */
 	__u32 hash;	 /* result of DP_ACT_HASH */
 	__u32 _pad[3];
+	/* what struct packet_sample tells; not touched while nobody samples, but by upcalls */
+	__u64 sample_window; /* when the budget's window began */
+	__u32 sample_count;  /* in it */
+	__u32 sample_missed;
+	__u32 sampled; /* this packet is */
+	__u32 upcalled;
+	__u32 dropped;
+	__u32 _pad1[9];
 };
 
 _Static_assert(sizeof(struct scratch) % 64 == 0, "scratch of two CPUs in one cache line");

@@ -21,6 +21,7 @@ __noinline int upcall(struct __sk_buff *skb, struct scratch *s, __u32 reason, __
 	if (!s)
 		return 0;
 	s->handled = 1;
+	s->upcalled = reason;
 	cap = skb->len;
 	if (cap > max_len)
 		cap = max_len;

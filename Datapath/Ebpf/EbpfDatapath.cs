@@ -31,10 +31,12 @@ public sealed class EbpfDatapath : IDatapath
     ];
 
     private readonly Lock _portLock = new();
+    private readonly Lock _sampleLock = new();
     private readonly BpfObject _bpf;
     private readonly MappedArray<DpStats> _stats;
     private readonly MappedArray<ulong> _drops;
     private readonly ulong[] _ownDrops = new ulong[DropReasons.Count];
+    private readonly MappedArray<TableHead> _head;
     private readonly GracePeriod _grace;
     private readonly FlowTable _flows;
     private readonly PortTable _ports;
@@ -64,6 +66,7 @@ public sealed class EbpfDatapath : IDatapath
             _bpf.Load(Program);
             _stats = _bpf.Map("dp_stats").MapValues<DpStats>();
             _drops = _bpf.Map("drop_stats").MapValues<ulong>();
+            _head = _bpf.Map(".data.table_head").MapValues<TableHead>();
             _grace = new GracePeriod(_stats);
             _flows = new FlowTable(_bpf, _grace);
             _ports = new PortTable(_bpf.Map("in_ports").MapValues<InPort>(), _bpf.Map("out_ports").MapValues<OutPort>());
@@ -202,6 +205,24 @@ public sealed class EbpfDatapath : IDatapath
     public DpMeterStats? ReadMeter(uint slot) => _meters.Read(slot);
 
     /// <inheritdoc/>
+    public void SamplePackets(uint oneIn, Action<PacketSample>? receiver)
+    {
+        lock (_sampleLock)
+        {
+            ref uint rate = ref _head[0].SampleRate;
+            if (receiver is null)
+            {
+                Volatile.Write(ref rate, 0);
+                _upcalls.Samples = null;
+                return;
+            }
+
+            _upcalls.Samples = record => receiver(Sample(record));
+            Volatile.Write(ref rate, Math.Max(oneIn, 1));
+        }
+    }
+
+    /// <inheritdoc/>
     public void Synchronize() => _grace.Wait();
 
     /// <inheritdoc/>
@@ -264,6 +285,24 @@ public sealed class EbpfDatapath : IDatapath
         _upcalls.Dispose();
         _sender.Dispose();
         _bpf.Dispose();
+    }
+
+    private PacketSample Sample(in PacketSampleRecord record)
+    {
+        FlowKey key = default;
+        ((ReadOnlySpan<ulong>)record.Key).CopyTo(key.AsMutableWords());
+        EbpfMegaflow? flow = _flows.FindByUfid(record.Ufid);
+        return new PacketSample
+        {
+            Key = key,
+            Length = (int)record.Len,
+            Hit = record.Ufid != 0,
+            Mask = flow?.Mask.Mask,
+            Actions = flow?.Program.Actions,
+            Upcall = (UpcallReason)record.Upcall,
+            Drop = (DropReason)record.Drop,
+            Missed = record.Missed,
+        };
     }
 
     /// <summary>Sets the sizes of all maps.</summary>

@@ -39,6 +39,7 @@ internal sealed class FlowTable
     private readonly int _maxFlows;
     private readonly int _cpus;
     private int _count;
+    private uint _serial;
     private long _refused;
 
     public FlowTable(BpfObject bpf, GracePeriod grace)
@@ -136,7 +137,7 @@ internal sealed class FlowTable
             EbpfMegaflow? flow = null;
             if (search is not null && index >= 0)
             {
-                flow = new EbpfMegaflow(this, index, search, program);
+                flow = new EbpfMegaflow(this, index, search, program, ((ulong)NextSerial() << 32) | (uint)index);
                 if (!Link(flow, key))
                 {
                     _free.Return(index);
@@ -259,6 +260,10 @@ internal sealed class FlowTable
         return Volatile.Read(ref flow.HasFinal) ? flow.Final : now;
     }
 
+    /// <summary>The flow that a program knows by this <c>flow_entry.ufid</c>; null when it has been removed. Takes no lock.</summary>
+    public EbpfMegaflow? FindByUfid(ulong ufid) =>
+        (uint)ufid < (uint)_byIndex.Length && Volatile.Read(ref _byIndex[(int)(uint)ufid]) is { } flow && flow.Ufid == ufid ? flow : null;
+
     /// <summary>Looks up a packet that user space holds, and counts it; null: no flow.</summary>
     /// <returns>The flow's program.</returns>
     public DpActions? Use(in FlowKey key, int length)
@@ -318,6 +323,8 @@ internal sealed class FlowTable
         return (tag, home, home ^ (step == 0 ? 1 : step));
     }
 
+    private uint NextSerial() => ++_serial == 0 ? ++_serial : _serial;
+
     private EbpfMegaflow? Refuse()
     {
         Interlocked.Increment(ref _refused);
@@ -354,6 +361,7 @@ internal sealed class FlowTable
         entry = default;
         entry.Mask = (ushort)mask.Number;
         entry.Actions = flow.Program.First;
+        entry.Ufid = flow.Ufid;
         for (int i = 0; i < mask.Words.Length; i++)
         {
             entry.Word[i] = key.AsWords()[mask.Words[i]] & mask.Mask.AsWords()[mask.Words[i]];
@@ -453,7 +461,7 @@ internal sealed class FlowTable
 }
 
 /// <summary>A flow in the kernel's table.</summary>
-internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, ActionProgram program) : MegaflowHandle
+internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, ActionProgram program, ulong ufid) : MegaflowHandle
 {
     /// <summary>Whether <see cref="Final"/> is set; then the number may belong to another flow.</summary>
     internal bool HasFinal;
@@ -465,6 +473,9 @@ internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, 
 
     /// <summary>Index in map <c>flows</c>.</summary>
     public int Index { get; } = index;
+
+    /// <summary>What a program knows it by; no other flow ever has it, but after four billion.</summary>
+    public ulong Ufid { get; } = ufid;
 
     public SearchMask Mask { get; } = mask;
 

@@ -92,6 +92,9 @@ internal sealed unsafe class UpcallReader : IDisposable
     /// <summary>Upcalls at which the sink threw: its bug, one packet lost each.</summary>
     public long Failed => Interlocked.Read(ref _failed);
 
+    /// <summary>Receives samples of packets; null: they are thrown away.</summary>
+    public Action<PacketSampleRecord>? Samples { get; set; }
+
     /// <summary>What the sink threw last.</summary>
     public Exception? LastFailure { get; private set; }
 
@@ -260,6 +263,12 @@ internal sealed unsafe class UpcallReader : IDisposable
             }
 
             UpcallRecord record = Unsafe.ReadUnaligned<UpcallRecord>(sample);
+            if ((record.Flags & Abi.UpcallRun) != 0)
+            {
+                Samples?.Invoke(Unsafe.ReadUnaligned<PacketSampleRecord>(sample));
+                return;
+            }
+
             FlowKey key = default;
             ((ReadOnlySpan<ulong>)record.Key).CopyTo(key.AsMutableWords());
             var bytes = new ReadOnlySpan<byte>(sample + sizeof(UpcallRecord), (int)Math.Min(record.CapLen, size - (uint)sizeof(UpcallRecord)));

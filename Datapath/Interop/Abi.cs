@@ -33,6 +33,7 @@ internal static class Abi
     public const uint PortPeer = 0x08; // OVSB_PORT_PEER
     public const uint OtherMultiplier = 0x9e3779b1; // OVSB_OTHER_MULT
     public const uint UpcallVlan = 0x01; // OVSB_UPCALL_VLAN
+    public const uint UpcallRun = 0x02; // OVSB_UPCALL_RUN
 }
 
 /// <summary><c>struct in_port</c>.</summary>
@@ -83,7 +84,7 @@ internal unsafe struct TableHead
     public uint MaxFlows;
     public uint NCpus;
     public uint StatsCpus;
-    public uint Pad0;
+    public uint SampleRate;
     public fixed ulong Pad[4];
 }
 
@@ -194,6 +195,22 @@ internal struct UpcallRecord
     public Be16 VlanTci;
     public uint GsoSegs;
     public ulong Cookie;
+    public PackedKey Key;
+}
+
+/// <summary><c>struct packet_sample</c>, in the place of an <see cref="UpcallRecord"/>.</summary>
+[BpfStruct("packet_sample")]
+internal struct PacketSampleRecord
+{
+    public uint Reason;
+    public uint Flags;
+    public uint Len;
+    public uint CapLen;
+    public int IfIndex;
+    public uint Upcall;
+    public uint Drop;
+    public uint Missed;
+    public ulong Ufid;
     public PackedKey Key;
 }
 

@@ -38,6 +38,8 @@ public sealed class InMemoryDatapath : IDatapath
     private readonly ReceivedRun _run;
     private readonly MeterTable _meters;
     private readonly ulong[] _drops = new ulong[DropReasons.Count];
+    private uint _sampleOneIn;
+    private Action<PacketSample>? _sampleReceiver;
     private ulong _rx, _hit, _miss, _upcallsWritten, _lost, _masksTried, _tx, _recirculated;
 
     /// <summary>Makes a datapath without ports.</summary>
@@ -212,23 +214,21 @@ public sealed class InMemoryDatapath : IDatapath
     public void Receive(uint port, ReadOnlySpan<byte> frame, int gsoSize = 0)
     {
         List<(uint Port, byte[] Frame)> sent;
+        IReadOnlyList<PacketSample> samples;
+        Action<PacketSample>? receiver;
         lock (_gate)
         {
+            receiver = _sampleReceiver;
             _rx++;
-            if (!_ports.TryGetValue(port, out DpPort? from))
-            {
-                _drops[(int)DropReason.BadPort]++;
-                return;
-            }
-
-            if ((from.Flags & DpPortFlags.NoRecv) != 0)
-            {
-                _drops[(int)DropReason.PortNoRecv]++;
-                return;
-            }
-
             _received.Load(frame, port, gsoSize);
-            sent = _run.Process(_received);
+            _ports.TryGetValue(port, out DpPort? from);
+            bool sampled = receiver is not null && (_sampleOneIn <= 1 || _options.Random.NextInt64(_sampleOneIn) == 0);
+            sent = _run.Process(_received, from, sampled, out samples);
+        }
+
+        foreach (PacketSample sample in samples)
+        {
+            receiver?.Invoke(sample);
         }
 
         foreach ((uint to, byte[] bytes) in sent)
@@ -259,6 +259,16 @@ public sealed class InMemoryDatapath : IDatapath
 
     /// <inheritdoc/>
     public DpMeterStats? ReadMeter(uint slot) => _meters.Read(slot);
+
+    /// <inheritdoc/>
+    /// <remarks>Here the thread is that which receives, and none are left out.</remarks>
+    public void SamplePackets(uint oneIn, Action<PacketSample>? receiver)
+    {
+        lock (_gate)
+        {
+            (_sampleOneIn, _sampleReceiver) = (oneIn, receiver);
+        }
+    }
 
     /// <inheritdoc/>
     public void Synchronize()
@@ -309,7 +319,7 @@ public sealed class InMemoryDatapath : IDatapath
             : throw new ArgumentException("the megaflow was removed, or is another datapath's", nameof(flow));
 
     /// <summary>Looks a packet up and counts. Under the lock.</summary>
-    private DpActions? Lookup(DpPacket packet, in FlowKey key)
+    private MemoryMegaflow? Lookup(DpPacket packet, in FlowKey key)
     {
         bool found = _table.TryFind(key, out MemoryMegaflow? flow, out int tried);
         _masksTried += (ulong)tried;
@@ -326,7 +336,7 @@ public sealed class InMemoryDatapath : IDatapath
             stats.Bytes + (ulong)packet.TotalLength,
             NowNs(),
             (ushort)(stats.TcpFlags | key.TcpFlags));
-        return flow.Actions;
+        return flow;
     }
 
     /// <summary>Whether a port is there and may send. Under the lock.</summary>
@@ -359,38 +369,78 @@ public sealed class InMemoryDatapath : IDatapath
     {
         private readonly DpActionExecutor _executor = new();
         private List<(uint Port, byte[] Frame)> _sent = [];
+        private List<PacketSample>? _samples;
+        private UpcallReason _upcalled;
+        private DropReason _dropped;
         private bool _again;
         private FlowKey _context;
 
-        public List<(uint Port, byte[] Frame)> Process(DpPacket packet)
+        public List<(uint Port, byte[] Frame)> Process(DpPacket packet, DpPort? from, bool sampled, out IReadOnlyList<PacketSample> samples)
         {
             _sent = [];
-            if (!PacketParser.TryParse(packet, out FlowKey key, out _))
+            _samples = sampled ? [] : null;
+            (_upcalled, _dropped) = (default, default);
+            FlowKey key = new() { InPort = from?.Number ?? 0 };
+            if (from is null || (from.Flags & DpPortFlags.NoRecv) != 0)
+            {
+                Drop(from is null ? DropReason.BadPort : DropReason.PortNoRecv);
+                Sample(key, packet.TotalLength, null);
+            }
+            else if (!PacketParser.TryParse(packet, out key, out _))
             {
                 Drop(DropReason.TooShort);
-                return _sent;
+                Sample(new FlowKey { InPort = from.Number }, packet.TotalLength, null);
+            }
+            else
+            {
+                Run(packet, key);
             }
 
+            samples = _samples ?? [];
+            return _sent;
+        }
+
+        /// <summary>A round is over.</summary>
+        private void Sample(in FlowKey key, int length, MemoryMegaflow? flow)
+        {
+            _samples?.Add(new PacketSample
+            {
+                Key = key,
+                Length = length,
+                Hit = flow is not null,
+                Mask = flow?.Mask,
+                Actions = flow?.Actions,
+                Upcall = _upcalled,
+                Drop = _dropped,
+            });
+            (_upcalled, _dropped) = (default, default);
+        }
+
+        private void Run(DpPacket packet, FlowKey key)
+        {
             for (int round = 0; ; round++)
             {
-                DpActions? actions = datapath.Lookup(packet, key);
-                if (actions is null)
+                int length = packet.TotalLength;
+                MemoryMegaflow? flow = datapath.Lookup(packet, key);
+                if (flow is null)
                 {
                     Upcall(MakeUpcall(packet, in key, UpcallReason.Miss, uint.MaxValue, 0));
-                    return _sent;
+                    Sample(key, length, null);
+                    return;
                 }
 
                 _again = false;
-                _executor.Run(packet, key, actions, this);
+                _executor.Run(packet, key, flow.Actions, this);
+                Sample(key, length, flow);
                 if (!_again)
                 {
-                    return _sent;
+                    return;
                 }
 
                 if (round == MaxRecirculations)
                 {
                     Drop(DropReason.RecircLimit);
-                    return _sent;
+                    return;
                 }
 
                 datapath._recirculated++;
@@ -425,10 +475,15 @@ public sealed class InMemoryDatapath : IDatapath
 
         public bool Sample(uint probability) => datapath._options.Random.NextInt64(1L << 32) < probability;
 
-        public void Drop(DropReason reason) => datapath._drops[(int)reason]++;
+        public void Drop(DropReason reason)
+        {
+            _dropped = reason;
+            datapath._drops[(int)reason]++;
+        }
 
         private void Upcall(in Upcall upcall)
         {
+            _upcalled = upcall.Reason;
             if (datapath._upcalls.TryAdd(upcall))
             {
                 datapath._upcallsWritten++;
@@ -476,7 +531,7 @@ public sealed class InMemoryDatapath : IDatapath
                 lock (datapath._gate)
                 {
                     datapath._recirculated++;
-                    next = datapath.Lookup(packet, key);
+                    next = datapath.Lookup(packet, key)?.Actions;
                 }
 
                 if (next is null)

@@ -42,6 +42,7 @@ public abstract partial class DatapathContract
     {
         Datapath = CreateDatapath();
         _sink = new RecordingSink();
+        _samples.Clear();
         foreach (uint port in StandardPorts)
         {
             Datapath.AddPort(CreateInterface(port));

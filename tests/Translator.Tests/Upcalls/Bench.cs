@@ -158,6 +158,8 @@ internal sealed class Bench : IDisposable
 
         public DpMeterStats? ReadMeter(uint slot) => inner.ReadMeter(slot);
 
+        public void SamplePackets(uint oneIn, Action<PacketSample>? receiver) => inner.SamplePackets(oneIn, receiver);
+
         public void Synchronize() => inner.Synchronize();
 
         public DatapathStats ReadDatapathStats() => inner.ReadDatapathStats();
