@@ -91,12 +91,20 @@ internal static class AppctlCommand
             using UnixctlClient client = await UnixctlClient.ConnectAsync(socket, stop.Token);
             if (output.Json)
                 await client.WantJsonAsync(stop.Token);
-            (JsonElement answer, bool failed) = await client.AskAsync(command, parameters, stop.Token);
-            if (!failed)
+            // What watches without end is asked again and again, until somebody ends us.
+            bool goesOn = command == "monitor/packets" && !parameters.Any(word => word.Split('=')[0] == "--count");
+            JsonElement answer;
+            bool failed;
+            do
             {
-                await Console.Out.WriteAsync(output.Of(answer));
-                return 0;
+                (answer, failed) = await client.AskAsync(command, parameters, stop.Token);
+                if (!failed)
+                    await Console.Out.WriteAsync(output.Of(answer));
             }
+            while (goesOn && !failed);
+
+            if (!failed)
+                return 0;
 
             await Console.Error.WriteAsync(answer.ToString());
             await Console.Error.WriteLineAsync($"{program}: {target}: server returned an error");
@@ -146,6 +154,6 @@ internal static class AppctlCommand
               --pretty          JSON with indentation
           -h, --help            this help
           -V, --version         the version
-        Commands: 'list-commands' asks the daemon which there are.
+        Commands: 'list-commands' asks the daemon which there are. 'monitor/packets' without --count goes on until it is interrupted.
         """);
 }

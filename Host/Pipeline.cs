@@ -62,6 +62,7 @@ internal sealed class Pipeline : IDisposable
         DatapathCommands.Register(commands, view);
         ForwardingCommands.Register(commands, view, _watch);
         TraceCommand.Register(commands, view);
+        MonitorCommand.Register(commands, view);
     }
 
     /// <summary>Ends it. Connections have gone, and nothing comes in any more.</summary>
