@@ -79,7 +79,7 @@ internal sealed unsafe class TestPrograms : IDisposable
     public void Dispose() => _bpf.Dispose();
 
     /// <summary>The start of <c>struct scratch</c>.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 512)]
+    [StructLayout(LayoutKind.Sequential, Size = 576)]
     private struct Scratch
     {
         public UpcallRecord Upcall;
