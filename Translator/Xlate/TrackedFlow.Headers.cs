@@ -171,7 +171,8 @@ internal sealed partial class TrackedFlow
             return false;
         }
 
-        if (_now.PushPending && _now.Structure != _sent.Structure)
+        // Where a copy is yet to be undone (Repair), what counts is the packet before the copy.
+        if (_now.PushPending && _now.Structure != (_repair?.Sent ?? _sent).Structure)
         {
             HiddenHeaders undone = _now.Encapsulation!;
             Reveal(undone.Region, false);

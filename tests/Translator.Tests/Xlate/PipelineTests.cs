@@ -194,6 +194,15 @@ public sealed class PipelineTests
             .Packet("in_port=1,mpls,mpls_bos=1").Yields("pop_mpls(eth_type=0x800),userspace(pid=0,reparse)");
     }
 
+    /// <summary>The second bucket leaves the datapath's packet with a label too many, and that is undone before the first one's label is taken off.</summary>
+    [Test]
+    public void Label_that_a_bucket_sent_is_popped_behind_another_bucket() =>
+        Given.Flows(
+            "add-group group_id=1,type=all,bucket=actions=output:2,bucket=actions=push_mpls:0x8847,output:3",
+            "ip,actions=push_mpls:0x8847,group:1,pop_mpls:0x0800,output:4").Packet("in_port=1,udp,nw_ttl=64")
+            .Yields(
+                "push_mpls(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),2,clone(push_mpls(label=0,tc=0,ttl=64,bos=0,eth_type=0x8847),3),pop_mpls(eth_type=0x800),4");
+
     [Test]
     public void Fragments_are_dropped_when_configured()
     {
