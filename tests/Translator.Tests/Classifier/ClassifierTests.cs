@@ -3,59 +3,68 @@ using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Text;
 using OvsBridge.Testing;
 using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Tests.Properties;
 using OvsBridge.Translator.Tests.Xlate;
 using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Tests.Classifier;
 
 [TestFixture]
-public sealed class ClassifierTests
+internal sealed class ClassifierTests
 {
-    [Test]
-    public void Lookup_finds_what_a_search_from_front_to_back_finds([Range(1, 10)] int seed)
+    [Property(20)]
+    public void Lookup_finds_what_a_search_from_front_to_back_finds(TableCase drawn)
     {
-        Random random = new(seed);
-        RandomPipelines pipelines = new(random);
         FlowTable table = FlowTable.Empty(1);
         List<Rule> rules = [];
         TrackedFlow flow = NewFlow();
-        for (int step = 0; step < 1500; step++)
+        foreach (Step step in drawn.Steps)
         {
-            if (rules.Count > 0 && random.Next(10) == 0)
+            RandomPipelines pipelines = step.Pipelines();
+            switch (step.Kind % 14)
             {
-                Rule gone = rules[random.Next(rules.Count)];
-                rules.Remove(gone);
-                table = table.Without([gone]);
-            }
-            else if (random.Next(4) == 0)
-            {
-                Rule rule = pipelines.Rule(1, (ushort)random.Next(20));
-                rules.RemoveAll(r => r.Priority == rule.Priority && r.Match.Equals(rule.Match));
-                rules.Add(rule);
-                table = table.With(rule);
-            }
-
-            FlowKey key = pipelines.Key();
-            Rule? found = Lookup(table, flow, key);
-            Rule? wanted = Linear(rules, key);
-            Assert.That(found?.Priority, Is.EqualTo(wanted?.Priority), () => FlowKeyText.Print(key));
-            Assert.That(found is null || found.Match.Matches(OpenFlowKey(key)));
-
-            // No bit that was not looked at can change the answer. Of flows of equal priority, either may be it.
-            FlowKey mask = flow.Mask;
-            for (int i = 0; i < 3; i++)
-            {
-                FlowKey other = key;
-                for (int flip = random.Next(1, 100); flip > 0; flip--)
-                {
-                    int word = random.Next(FlowKey.PacketWords);
-                    other.AsMutableWords()[word] ^= (1ul << random.Next(64)) & ~mask.AsWords()[word];
-                }
-
-                Assert.That(Lookup(table, flow, other), Is.SameAs(found), () => $"{FlowKeyText.PrintMegaflow(key, mask)} for {FlowKeyText.Print(other)}");
+                case 0 when rules.Count > 0:
+                    Rule gone = rules[step.Seed % rules.Count];
+                    rules.Remove(gone);
+                    table = table.Without([gone]);
+                    break;
+                case 0 or 1 or 2:
+                    Rule rule = pipelines.Rule(1, (ushort)(step.Seed % 20));
+                    rules.RemoveAll(r => r.Priority == rule.Priority && r.Match.Equals(rule.Match));
+                    rules.Add(rule);
+                    table = table.With(rule);
+                    break;
+                default:
+                    Compare(table, rules, flow, pipelines.Key(), new Random(step.Seed + 1));
+                    break;
             }
         }
     }
+
+    private static void Compare(FlowTable table, List<Rule> rules, TrackedFlow flow, FlowKey key, Random random)
+    {
+        Rule? found = Lookup(table, flow, key);
+        Rule? wanted = Linear(rules, key);
+        Assert.That(found?.Priority, Is.EqualTo(wanted?.Priority), () => $"{FlowKeyText.Print(key)}\n{Print(rules)}");
+        Assert.That(found is null || found.Match.Matches(OpenFlowKey(key)));
+
+        // No bit that was not looked at can change the answer. Of flows of equal priority, either may be it.
+        FlowKey mask = flow.Mask;
+        for (int i = 0; i < 3; i++)
+        {
+            FlowKey other = key;
+            for (int flip = random.Next(1, 100); flip > 0; flip--)
+            {
+                int word = random.Next(FlowKey.PacketWords);
+                other.AsMutableWords()[word] ^= (1ul << random.Next(64)) & ~mask.AsWords()[word];
+            }
+
+            Assert.That(
+                Lookup(table, flow, other), Is.SameAs(found), () => $"{FlowKeyText.PrintMegaflow(key, mask)} for {FlowKeyText.Print(other)}\n{Print(rules)}");
+        }
+    }
+
+    private static string Print(List<Rule> rules) => string.Join('\n', rules.Select(PipelineParts.Print));
 
     /// <summary>
     /// The pipeline of the paper on Open vSwitch of 2015 that made about a million megaflows without these optimisations, and a million

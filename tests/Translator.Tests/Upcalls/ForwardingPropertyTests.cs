@@ -1,4 +1,6 @@
 using OvsBridge.Datapath;
+using OvsBridge.Datapath.Ebpf;
+using OvsBridge.Datapath.Interop;
 using OvsBridge.Datapath.Memory;
 using OvsBridge.Datapath.Text;
 using OvsBridge.OpenFlow.Actions;
@@ -8,6 +10,7 @@ using OvsBridge.OpenFlow.Text;
 using OvsBridge.Testing;
 using OvsBridge.Translator.Switch;
 using OvsBridge.Translator.Tables;
+using OvsBridge.Translator.Tests.Properties;
 using OvsBridge.Translator.Tests.Xlate;
 using OvsBridge.Translator.Upcalls;
 using OvsBridge.Translator.Xlate;
@@ -19,66 +22,66 @@ namespace OvsBridge.Translator.Tests.Upcalls;
 /// holds, packets are treated as the newest pipeline says, and none is counted twice or not at all.
 /// </summary>
 [TestFixture]
-public sealed class ForwardingPropertyTests
+internal sealed class ForwardingPropertyTests
 {
-    private const int Steps = 600;
-
-    [Test]
-    public void Cache_equals_the_pipeline_at_every_moment([Range(1, 8)] int seed)
+    [Property(20)]
+    public void Cache_equals_the_pipeline_at_every_moment(HistoryCase drawn)
     {
-        using World world = new(seed, normal: true);
-        for (int step = 0; step < Steps; step++)
+        using World world = new(drawn, normal: true);
+        foreach (Step step in drawn.Steps)
         {
-            switch (world.Random.Next(10))
+            switch (step.Kind % 10)
             {
                 case 0:
-                    world.Change();
+                    world.Change(step);
                     world.Forwarding.CatchUp();
-                    world.CheckMegaflows();
+                    world.CheckMegaflows(step);
                     break;
                 case 1:
-                    world.Time.Advance(TimeSpan.FromSeconds(world.Random.Next(1, 8)));
+                    world.PassTime(step);
                     break;
                 default:
                     world.Forwarding.RevalidateNow(); // for what NORMAL has learned: corrected soon, not at once
-                    world.InjectAndCompare();
+                    world.InjectAndCompare(step);
                     break;
             }
         }
     }
 
-    [Test]
-    public void Every_packet_counts_once([Range(1, 8)] int seed)
+    [Property(20)]
+    public void Every_packet_counts_once(HistoryCase drawn)
     {
-        using World world = new(seed, normal: false);
+        using World world = new(drawn, normal: false);
         TableStats first = world.Snapshot.Tables[0].Stats;
         HashSet<RuleStats> rules = [.. world.Snapshot.Tables[0].Rules.Select(r => r.Stats)]; // an entry that is replaced hands them on
         ulong injected = 0;
-        for (int step = 0; step < Steps; step++)
+        int sinceLast = 0;
+        foreach (Step step in drawn.Steps.Append(default))
         {
-            switch (world.Random.Next(12))
+            switch (step.Kind % 12)
             {
                 case 0:
-                    world.Change(); // without a barrier: packets that pass meanwhile count for one flow or the other
+                    world.Change(step); // without a barrier: packets that pass meanwhile count for one flow or the other
                     rules.UnionWith(world.Snapshot.Tables[0].Rules.Select(r => r.Stats));
                     break;
                 case 1:
                     world.Forwarding.CatchUp();
                     break;
                 case 2:
-                    world.Time.Advance(TimeSpan.FromSeconds(world.Random.Next(1, 8)));
+                    world.PassTime(step);
                     world.Forwarding.RevalidateNow();
                     break;
                 case 3:
                     world.Forwarding.PurgeMegaflows();
                     break;
                 default:
-                    injected += world.Inject();
+                    injected += world.Inject(step);
                     break;
             }
 
-            if (step % 10 == 9)
+            if (++sinceLast == 10 || step == default)
             {
+                sinceLast = 0;
                 world.Forwarding.PushStats();
                 Assert.That(first.Lookups, Is.EqualTo(injected), $"step {step}");
                 Assert.That(rules.Aggregate(0ul, (sum, stats) => sum + stats.Packets), Is.EqualTo(first.Matches), $"step {step}");
@@ -88,16 +91,15 @@ public sealed class ForwardingPropertyTests
 
     private sealed class World : IDisposable, IPacketInSink
     {
-        private readonly RandomPipelines _pipelines;
         private readonly InMemoryDatapath _datapath;
+        private readonly MeterTable _meters; // of the reference; the datapath's have the same tokens
         private readonly List<string> _events = [];
 
-        internal World(int seed, bool normal)
+        internal World(HistoryCase drawn, bool normal)
         {
-            Random = new Random(seed);
-            _pipelines = new RandomPipelines(Random);
             Time.Advance(TimeSpan.FromHours(1));
             _datapath = new InMemoryDatapath(new InMemoryDatapathOptions { Delivery = UpcallDelivery.Manual, Time = Time });
+            _meters = new MeterTable(new MappedArray<MeterEntry>(16), new MappedArray<MeterBandEntry>(64), () => (ulong)Time.NowNs(), static () => { });
             _datapath.Transmitted += (port, frame) => _events.Add($"{port} {Convert.ToHexString(frame.Span)}");
             Forwarding = new Forwarding(_datapath, new MacTable(), Time) { PacketIns = this };
             for (uint port = 1; port <= 6; port++)
@@ -106,7 +108,7 @@ public sealed class ForwardingPropertyTests
             }
 
             _datapath.AddPort(new DpPort(OfPorts.DatapathLocal, "br0", 99));
-            Snapshot = _pipelines.Next() with { Fragments = FragmentHandling.Normal, Standalone = normal ? StandaloneMode.OnMiss : StandaloneMode.Off };
+            Snapshot = drawn.Pipeline.Build() with { Fragments = FragmentHandling.Normal, Standalone = normal ? StandaloneMode.OnMiss : StandaloneMode.Off };
             if (!normal)
             {
                 for (uint port = 1; port <= 6; port++)
@@ -115,11 +117,10 @@ public sealed class ForwardingPropertyTests
                 }
             }
 
+            SetMeters();
             Forwarding.SnapshotPublished(Snapshot);
             _datapath.StartUpcalls(Forwarding.Handler());
         }
-
-        internal Random Random { get; }
 
         internal ManualTime Time { get; } = new();
 
@@ -128,55 +129,65 @@ public sealed class ForwardingPropertyTests
         internal PipelineSnapshot Snapshot { get; private set; }
 
         /// <summary>Something changes: a flow comes, goes or gets other actions, a group, a port.</summary>
-        internal void Change()
+        internal void Change(Step step)
         {
-            byte table = (byte)Random.Next(RandomPipelines.Tables);
+            RandomPipelines pipelines = step.Pipelines();
+            Random random = new(step.Seed + 1);
+            byte table = (byte)random.Next(RandomPipelines.Tables);
             Rule[] rules = [.. Snapshot.Tables[table].Rules];
-            switch (Random.Next(8))
+            switch (random.Next(9))
             {
                 case < 3:
-                    ushort priority = (ushort)Random.Next(1000);
+                    ushort priority = (ushort)random.Next(1000);
                     if (!rules.Any(r => r.Priority == priority))
                     {
-                        Snapshot = Snapshot.With(_pipelines.Rule(table, priority));
+                        Snapshot = Snapshot.With(pipelines.Rule(table, priority));
                     }
 
                     break;
                 case < 5 when rules.Length > 0:
-                    Snapshot = Snapshot.Without(rules[Random.Next(rules.Length)]);
+                    Snapshot = Snapshot.Without(rules[random.Next(rules.Length)]);
                     break;
                 case 5 when rules.Length > 0:
-                    Rule old = rules[Random.Next(rules.Length)];
+                    Rule old = rules[random.Next(rules.Length)];
                     Snapshot = Snapshot.With(new Rule
                     {
                         TableId = table,
                         Priority = old.Priority,
                         Match = old.Match,
-                        Instructions = _pipelines.Rule(table, 0).Instructions,
+                        Instructions = pipelines.Rule(table, 0).Instructions,
                         Cookie = old.Cookie,
                         Stats = old.Stats,
                     });
                     break;
                 case 6:
-                    Snapshot = Snapshot.With(_pipelines.Group((uint)Random.Next(1, 5)));
+                    Snapshot = Snapshot.With(pipelines.Group((uint)random.Next(1, 5)));
+                    break;
+                case 7:
+                    Snapshot = Snapshot.With(pipelines.Meter((uint)random.Next(1, RandomPipelines.Meters + 1)));
+                    SetMeters();
                     break;
                 default:
-                    Snapshot = Snapshot.WithPort((uint)Random.Next(1, 7), state: Random.Next(2) == 0 ? PortState.Live : PortState.LinkDown);
+                    Snapshot = Snapshot.WithPort((uint)random.Next(1, 7), state: random.Next(2) == 0 ? PortState.Live : PortState.LinkDown);
                     break;
             }
 
             Forwarding.SnapshotPublished(Snapshot);
         }
 
+        internal void PassTime(Step step) => Time.Advance(TimeSpan.FromSeconds(1 + step.Seed % 7));
+
         /// <summary>Some packets of some flow come in, and are treated.</summary>
-        internal ulong Inject()
+        internal ulong Inject(Step step)
         {
-            FlowKey key = _pipelines.Key();
-            int count = Random.Next(1, 5);
+            RandomPipelines pipelines = step.Pipelines();
+            FlowKey key = pipelines.Key();
+            Random random = new(step.Seed + 1);
+            int count = random.Next(1, 5);
             for (int i = 0; i < count; i++)
             {
-                _datapath.Receive(key.InPort, _pipelines.Frame(key));
-                if (Random.Next(2) == 0)
+                _datapath.Receive(key.InPort, pipelines.Frame(key));
+                if (random.Next(2) == 0)
                 {
                     _datapath.DeliverUpcalls();
                 }
@@ -186,18 +197,23 @@ public sealed class ForwardingPropertyTests
             return (ulong)count;
         }
 
-        internal void InjectAndCompare()
+        internal void InjectAndCompare(Step step)
         {
-            FlowKey key = _pipelines.Key();
-            byte[] frame = _pipelines.Frame(key);
-            Outcome expected = ReferencePipeline.Run(Snapshot, Forwarding.Macs, frame, key.InPort);
+            RandomPipelines pipelines = step.Pipelines();
+            FlowKey key = pipelines.Key();
+            byte[] frame = pipelines.Frame(key);
+            Outcome expected = ReferencePipeline.Run(Snapshot, Forwarding.Macs, frame, key.InPort, _meters.Apply);
             _events.Clear();
 
             _datapath.Receive(key.InPort, frame);
             _datapath.DeliverUpcalls();
 
             string[] wanted = [.. expected.Events.Select(Shortened).Order()];
-            if (!expected.Failed && !wanted.SequenceEqual(_events.Order()))
+            if (expected.Failed)
+            {
+                SetMeters(); // they may not have seen the same
+            }
+            else if (!wanted.SequenceEqual(_events.Order()))
             {
                 _ = PacketParser.TryParse(frame, key.InPort, out FlowKey own);
                 Assert.Fail($"""
@@ -211,8 +227,9 @@ public sealed class ForwardingPropertyTests
         }
 
         /// <summary>Every megaflow is what a translation of now gives, for its packet and others that it matches.</summary>
-        internal void CheckMegaflows()
+        internal void CheckMegaflows(Step step)
         {
+            RandomPipelines pipelines = step.Pipelines();
             Xlator xlator = new(Forwarding.Environment);
             foreach (Ukey ukey in Forwarding.Ukeys)
             {
@@ -222,7 +239,7 @@ public sealed class ForwardingPropertyTests
                 }
 
                 Check(ukey, ukey.Packet, xlator);
-                byte[]? other = _pipelines.Covered(ukey.Packet, ukey.Mask);
+                byte[]? other = pipelines.Covered(ukey.Packet, ukey.Mask);
                 if (other is not null && ukey.Packet.RecircId == 0)
                 {
                     _ = PacketParser.TryParse(other, ukey.Packet.InPort, out FlowKey key);
@@ -239,6 +256,16 @@ public sealed class ForwardingPropertyTests
             Assert.That(Forwarding.Counters[ForwardingCounter.Fault], Is.Zero, () => Forwarding.Counters.LastFault!.ToString());
             Forwarding.Dispose();
             _datapath.Dispose();
+        }
+
+        /// <summary>Gives both sides the pipeline's meters, full.</summary>
+        private void SetMeters()
+        {
+            foreach (Meter meter in Snapshot.Meters.Values)
+            {
+                DpMeter set = new(true, [.. meter.Bands.Select(b => new DpMeterBand((DpBandType)b.Type, b.Rate, b.Burst, b.PrecedenceLevel))]);
+                Assert.That(_datapath.SetMeter(meter.Slot, set) && _meters.Set(meter.Slot, set));
+            }
         }
 
         private void Check(Ukey ukey, in FlowKey key, Xlator xlator)

@@ -37,11 +37,7 @@ internal static class Pipelines
             FlowMod mod => snapshot.With(Rule(mod)),
             GroupMod group => snapshot.With(new Group(
                 group.GroupId, group.GroupType, group.Buckets, new RuleStats(0), [.. group.Buckets.Select(_ => new RuleStats(0))])),
-            MeterMod meter => snapshot with
-            {
-                Version = snapshot.Version + 1,
-                Meters = snapshot.Meters.SetItem(meter.MeterId, new Meter(meter.MeterId, meter.Flags, meter.Bands, meter.MeterId, 0)),
-            },
+            MeterMod meter => snapshot.With(new Meter(meter.MeterId, meter.Flags, meter.Bands, meter.MeterId, 0)),
             _ => throw new ArgumentException($"{message.Type} makes no pipeline", nameof(command)),
         };
     }
@@ -75,6 +71,12 @@ internal static class Pipelines
     {
         Version = snapshot.Version + 1,
         Groups = snapshot.Groups.SetItem(group.GroupId, group),
+    };
+
+    internal static PipelineSnapshot With(this PipelineSnapshot snapshot, Meter meter) => snapshot with
+    {
+        Version = snapshot.Version + 1,
+        Meters = snapshot.Meters.SetItem(meter.MeterId, meter),
     };
 
     internal static PipelineSnapshot WithPort(

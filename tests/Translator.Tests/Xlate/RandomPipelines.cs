@@ -9,17 +9,20 @@ namespace OvsBridge.Translator.Tests.Xlate;
 
 /// <summary>
 /// Random pipelines and packets from small pools of values, so that packets hit flows. The same <see cref="Random"/> gives
-/// the same ones. Priorities in a table differ: what happens to a packet that two flows of one priority match is undefined.
+/// the same ones. With <paramref name="meters"/>, there are meters, and packets with code points that a remark raises. Priorities in a table differ: what happens to a packet that two flows of one priority match is undefined.
 /// </summary>
-internal sealed class RandomPipelines(Random random)
+internal sealed class RandomPipelines(Random random, bool meters = false)
 {
     internal const int Tables = 4;
+
+    internal const int Meters = 3;
 
     private const int Groups = 4;
 
     private static readonly ushort[] _etherTypes = [0x0800, 0x0800, 0x0800, 0x86dd, 0x86dd, 0x0806, 0x8847, 0x8847, 0x88e7, 0x88cc];
     private static readonly ulong[] _macs = [0x020000000001, 0x020000000002, 0x020000000003, 0xffffffffffff, 0x0180c2000000, 0x01005e000001];
     private static readonly byte[] _protocols = [6, 6, 17, 1, 58, 132];
+    private static readonly byte[] _codePoints = [0, 10, 10, 12, 18, 36];
     private static readonly byte[] _ttls = [0, 1, 2, 3, 64, 64, 65, 128, 255];
 
     private static readonly Field[] _settable =
@@ -40,6 +43,11 @@ internal sealed class RandomPipelines(Random random)
         for (uint group = 1; group <= Groups; group++)
         {
             snapshot = snapshot.With(Group(group));
+        }
+
+        for (uint meter = 1; meters && meter <= Meters; meter++)
+        {
+            snapshot = snapshot.With(Meter(meter));
         }
 
         for (byte table = 0; table < Tables; table++)
@@ -83,6 +91,15 @@ internal sealed class RandomPipelines(Random random)
             GroupMod.AnyGroup,
             Actions(id + 1)))];
         return new Group(id, type, buckets.ToValueList(), new RuleStats(0), [.. buckets.Select(_ => new RuleStats(0))]);
+    }
+
+    /// <summary>A meter with few tokens, whose slot is its number.</summary>
+    internal Meter Meter(uint id)
+    {
+        MeterBand drop = new(MeterBandType.Drop, (uint)random.Next(1, 5), (uint)random.Next(1, 4));
+        MeterBand remark = new(MeterBandType.DscpRemark, (uint)random.Next(1, 5), (uint)random.Next(1, 4), (byte)random.Next(1, 3));
+        MeterBand[] bands = Pick<MeterBand[]>([[drop], [remark], [remark], [remark, drop]]);
+        return new Meter(id, MeterFlags.PacketsPerSecond | MeterFlags.Burst, bands.ToValueList(), id, 0);
     }
 
     /// <summary>A key that some frame has, from the pools.</summary>
@@ -205,6 +222,11 @@ internal sealed class RandomPipelines(Random random)
     private ValueList<OfInstruction> Instructions(byte table)
     {
         List<OfInstruction> instructions = [];
+        if (meters && random.Next(4) == 0)
+        {
+            instructions.Add(new MeterInstruction((uint)random.Next(1, Meters + 1)));
+        }
+
         if (random.Next(4) != 0)
         {
             instructions.Add(new ApplyActionsInstruction(Actions(1)));
@@ -313,7 +335,7 @@ internal sealed class RandomPipelines(Random random)
 
     private void Ip(ref FlowKey key, byte[] fragments)
     {
-        key.IpTos = (byte)random.Next(4);
+        key.IpTos = (byte)(random.Next(4) | (meters ? Pick(_codePoints) << 2 : 0));
         key.IpTtl = Pick(_ttls);
         key.IpProto = Pick(_protocols);
         key.IpFrag = Pick(fragments);

@@ -23,13 +23,16 @@ internal sealed class Outcome
 
     /// <summary>An action did not fit the packet: the datapath drops what is left then.</summary>
     internal bool Failed { get; set; }
+
+    /// <summary>A meter dropped the packet. Translation does not know that, and counts it in the tables behind, too.</summary>
+    internal bool Metered { get; set; }
 }
 
 /// <summary>
 /// A switch as simple as can be: every action changes the bytes of the packet at once, every decision parses them anew,
 /// tables are searched from front to back. What translation is measured against.
 /// </summary>
-internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs)
+internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs, Func<uint, int, MeterVerdict> meters)
 {
     private readonly DpActionExecutor _executor = new();
     private readonly Outcome _outcome = new();
@@ -41,9 +44,9 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
     private Rule? _rule;
     private bool _ended;
 
-    internal static Outcome Run(PipelineSnapshot snapshot, MacTable macs, byte[] frame, uint dpPort)
+    internal static Outcome Run(PipelineSnapshot snapshot, MacTable macs, byte[] frame, uint dpPort, Func<uint, int, MeterVerdict> meters)
     {
-        ReferencePipeline pipeline = new(snapshot, macs);
+        ReferencePipeline pipeline = new(snapshot, macs, meters);
         pipeline.Start(frame, dpPort);
         if (snapshot.Ports.TryGetValue(pipeline._inPort, out SwitchPort? port) && (port.Description.Config & (PortConfig.NoRecv | PortConfig.PortDown)) != 0)
         {
@@ -62,18 +65,6 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         else
         {
             pipeline.RunTables(0);
-        }
-
-        return pipeline._outcome;
-    }
-
-    internal static Outcome RunPacketOut(PipelineSnapshot snapshot, MacTable macs, byte[] frame, uint dpPort, ValueList<OfAction> actions)
-    {
-        ReferencePipeline pipeline = new(snapshot, macs);
-        pipeline.Start(frame, dpPort);
-        foreach (OfAction action in actions)
-        {
-            pipeline.Act(action, true, false);
         }
 
         return pipeline._outcome;
@@ -115,6 +106,19 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
 
             _rule = hit;
             _outcome.Counted.Add(hit.Stats);
+            foreach (MeterInstruction instruction in hit.Instructions.OfType<MeterInstruction>())
+            {
+                if (!_outcome.Failed && snapshot.Meters.TryGetValue(instruction.MeterId, out Meter? meter))
+                {
+                    Do(DpActionType.Meter, meter.Slot);
+                }
+            }
+
+            if (_outcome.Metered)
+            {
+                return;
+            }
+
             foreach (ApplyActionsInstruction apply in hit.Instructions.OfType<ApplyActionsInstruction>())
             {
                 foreach (OfAction action in apply.Actions)
@@ -390,9 +394,10 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
     {
         DpActionWriter writer = new();
         write(writer);
-        NoOwner owner = new();
+        NoOwner owner = new(meters);
         _executor.Run(_packet, Key, writer.ToActions(), owner);
         _outcome.Failed |= owner.Failed;
+        _outcome.Metered |= owner.Metered;
     }
 
     private void Output(OutputAction output, bool packetOut, bool apply)
@@ -546,9 +551,11 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         _outcome.Events.Add($"controller {reason} table={_rule?.TableId ?? 0} cookie={_rule?.Cookie ?? ulong.MaxValue} metadata={_metadata} {Packets.Text(_packet)}");
     }
 
-    private sealed class NoOwner : IDpActionOwner
+    private sealed class NoOwner(Func<uint, int, MeterVerdict> meters) : IDpActionOwner
     {
         public bool Failed { get; private set; }
+
+        public bool Metered { get; private set; }
 
         public void Output(DpPacket packet, in DpOutput output)
         {
@@ -558,7 +565,7 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         {
         }
 
-        public MeterVerdict Meter(uint slot, int length) => new(true);
+        public MeterVerdict Meter(uint slot, int length) => meters(slot, length);
 
         public uint Hash(uint seed, in FlowKey key) => 0;
 
@@ -568,7 +575,11 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
 
         public bool Sample(uint probability) => false;
 
-        public void Drop(DropReason reason) => Failed = true;
+        public void Drop(DropReason reason)
+        {
+            Metered |= reason == DropReason.Meter;
+            Failed |= reason != DropReason.Meter;
+        }
     }
 
     private static class Packets

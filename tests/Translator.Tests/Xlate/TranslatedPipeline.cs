@@ -9,7 +9,7 @@ using OvsBridge.Translator.Xlate;
 namespace OvsBridge.Translator.Tests.Xlate;
 
 /// <summary>Runs translations on packets, round after round where a packet has to be parsed anew.</summary>
-internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environment, PipelineSnapshot snapshot)
+internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environment, PipelineSnapshot snapshot, Func<uint, int, MeterVerdict> meters)
 {
     private const int MaxRounds = 50;
 
@@ -32,7 +32,7 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
 
             DpPacket packet = new();
             packet.Load(next.Frame, dpPort);
-            Owner owner = new(environment, outcome);
+            Owner owner = new(environment, outcome, meters);
             new DpActionExecutor().Run(packet, next.Result.Actions, owner);
             foreach ((Continuation continuation, byte[] bytes, uint hash) in owner.Rounds)
             {
@@ -45,7 +45,7 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
         return outcome;
     }
 
-    private sealed class Owner(XlateEnvironment environment, Outcome outcome) : IDpActionOwner
+    private sealed class Owner(XlateEnvironment environment, Outcome outcome, Func<uint, int, MeterVerdict> meters) : IDpActionOwner
     {
         public List<(Continuation Continuation, byte[] Bytes, uint Hash)> Rounds { get; } = [];
 
@@ -65,7 +65,7 @@ internal sealed class TranslatedPipeline(Xlator xlator, XlateEnvironment environ
                 $"controller {record.Reason} table={record.TableId} cookie={record.Cookie} metadata={record.Pipeline.Metadata} {Convert.ToHexString(packet.Data)}");
         }
 
-        public MeterVerdict Meter(uint slot, int length) => new(true);
+        public MeterVerdict Meter(uint slot, int length) => meters(slot, length);
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
 
