@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Runtime.InteropServices;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.Translator.Tables;
 
@@ -32,6 +33,7 @@ internal readonly record struct StatePart(ulong Code)
 internal sealed class TrackedSwitch
 {
     private readonly List<StatePart> _parts = [];
+    private readonly StatePart[]?[] _seen = new StatePart[]?[256]; // many translations read the same
     private PipelineSnapshot _snapshot = null!;
     private TableSet _tables;
 
@@ -50,7 +52,25 @@ internal sealed class TrackedSwitch
     internal TableSet Tables => _tables;
 
     /// <summary>The other parts that were read.</summary>
-    internal StatePart[] Parts => _parts.Count == 0 ? [] : [.. _parts];
+    internal StatePart[] Parts
+    {
+        get
+        {
+            ulong place = 0;
+            foreach (StatePart part in _parts)
+            {
+                place = (place ^ part.Code) * 0x9e3779b97f4a7c15;
+            }
+
+            ref StatePart[]? seen = ref _seen[place >> 56];
+            if (seen is null || !seen.AsSpan().SequenceEqual(CollectionsMarshal.AsSpan(_parts)))
+            {
+                seen = [.. _parts];
+            }
+
+            return seen;
+        }
+    }
 
     /// <summary>A table, to be searched.</summary>
     internal FlowTable Table(int id)

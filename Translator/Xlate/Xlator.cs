@@ -65,6 +65,7 @@ internal sealed partial class Xlator
 
     private readonly TrackedSwitch _switch = new();
     private readonly KeyMasks _masks = new();
+    private readonly RecentActions _programs = new();
     private XlateTrace? _trace;
     private object? _firstTable; // of the trace: what the first flow entry has below it, where the action set is reported
     private ActionSet _set = new();
@@ -188,7 +189,7 @@ internal sealed partial class Xlator
             _trace.Final = _flow.DescribeForTrace();
         }
 
-        DpActions actions = _error is null ? _flow.Actions.ToActions() : DpActions.Drop;
+        DpActions actions = _error is null ? _programs.Of(_flow.Actions.Written) : DpActions.Drop;
         if (_flow.Actions.Count > _environment.Capabilities.MaxActions)
         {
             _slow |= SlowPathReasons.TooManyActions;
