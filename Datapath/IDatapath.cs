@@ -170,6 +170,9 @@ public sealed record DatapathStats
     /// <summary>Lookups that found a megaflow.</summary>
     public ulong Hit { get; init; }
 
+    /// <summary>Of these, those that the cache in front of the masks answered.</summary>
+    public ulong CacheHit { get; init; }
+
     /// <summary>Lookups that found none.</summary>
     public ulong Miss { get; init; }
 

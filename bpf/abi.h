@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define OVSB_ABI_VERSION 2
+#define OVSB_ABI_VERSION 3
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
 
@@ -28,6 +28,7 @@
 #define OVSB_IN_PORT_SLOTS	4096	/* open-addressed table by ifindex, power of two */
 #define OVSB_IN_PORT_PROBES	16	/* slots searched from the home slot on */
 #define OVSB_BUCKET_SLOTS	7	/* flow references of one bucket */
+#define OVSB_CACHE_SLOTS	8192	/* of each CPU's flow cache, a power of two */
 #define OVSB_ACTION_BLOCK	128	/* bytes of a struct action_block */
 #define OVSB_ACTION_DATA	112	/* of which action bytes; no action straddles two blocks */
 #define OVSB_MAX_ACTIONS	64	/* actions of one program; more: slow path, never cut */
@@ -186,7 +187,20 @@ struct flow_ref {
 };
 
 /*
- * map buckets.  hash = flow_hash(mask, masked words); home bucket = hash & bucket_mask; other bucket = home ^
+ * What the words of a key are multiplied by to be hashed; made from table_head.hash_seed:
+ * hash = mask_entry.seed + the sum of masked word[i] * hash_key.word[i]; then hash ^= hash >> 32, hash *= OVSB_HASH_MULT, hash ^= hash >> 32.
+ * A sum, not a chain: the multiplications don't wait for each other.
+ */
+struct hash_key {
+	__u64 word[OVSB_KEY_WORDS];
+};
+
+_Static_assert(sizeof(struct hash_key) == 192, "hash_key");
+
+#define OVSB_HASH_MULT 0xc4ceb9fe1a85ec53ULL
+
+/*
+ * map buckets.  hash is that of the masked words, see struct hash_key; home bucket = hash & bucket_mask; other bucket = home ^
  * ((tag * OVSB_OTHER_MULT) & bucket_mask, or 1 when that is 0).  A flow lives in its home bucket, or when that is full in
  * its other one, and then the home's `overflow` counts it; only then the other bucket is searched.
  */
@@ -200,9 +214,14 @@ struct flow_bucket {
 
 _Static_assert(sizeof(struct flow_bucket) == 64, "flow_bucket");
 
+/* struct flow_entry flags */
+#define OVSB_FLOW_LIVE 0x0001
+
 /*
- * map flows: index is the flow's number.  Immutable while a bucket names it, except `actions`, which is replaced by one store: a
- * packet runs the old program or the new one.  A number, and a program's blocks, are reused after a grace period.
+ * map flows: index is the flow's number.  The first three fields are read and written as one 64-bit word.  OVSB_FLOW_LIVE is set in it when all
+ * the rest is complete, before a bucket names the flow, and cleared as the first thing of a removal: with that the flow is gone, also for those
+ * who find it by an old reference (flow_cache).  While it is set, only `actions` changes: a packet runs the old program or the new
+ * one.  A number, and a program's blocks, are reused after a grace period.
  */
 struct flow_entry {
 	__u16 mask;			/* number of its mask */
@@ -531,17 +550,20 @@ enum drop_reason {
  * packets count in hit and miss again, and in recirc.
  */
 struct dp_stats {
+	/* written for each packet: one cache line */
+	__u64 running;		/* odd while a program runs on this CPU, + 2 for each run (grace periods) */
 	__u64 rx;		/* packets that entered */
 	__u64 rx_bytes;		/* with VLAN tags */
 	__u64 hit;		/* megaflow found */
-	__u64 miss;		/* none found */
-	__u64 upcalls;		/* records written, whatever the reason */
-	__u64 lost;		/* records that the perf buffer refused */
+	__u64 cache_hit;	/* of these by the flow cache */
 	__u64 masks_tried;	/* sum over lookups */
 	__u64 tx;		/* outputs */
 	__u64 recirc;
-	__u64 running;		/* odd while a program runs on this CPU, + 2 for each run (grace periods) */
-	__u64 _pad[6];
+	/* the rest */
+	__u64 miss;		/* no megaflow found */
+	__u64 upcalls;		/* records written, whatever the reason */
+	__u64 lost;		/* records that the perf buffer refused */
+	__u64 _pad[5];
 };
 
 _Static_assert(sizeof(struct dp_stats) == 128, "dp_stats");

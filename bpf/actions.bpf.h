@@ -892,12 +892,11 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 	}
 }
 
-/* Runs the program that starts in block `first`; returns TC_ACT_*, or VERDICT_RECIRC. */
-__noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, __u32 first)
+/* Runs the program that starts in block `first`, from byte `at` of it on; returns TC_ACT_*, or VERDICT_RECIRC. */
+__noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, __u32 first, __u32 at)
 {
 	const struct action_block *b = bpf_map_lookup_elem(&action_blocks, &first);
 	int reason = DROP_BAD_PROGRAM; /* unknown, malformed or endless: user space wrote it, so this is its bug */
-	__u32 at = 0;
 
 	if (!s || !stats)
 		return TC_ACT_SHOT;
@@ -943,6 +942,43 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 		reason = DROP_BAD_PROGRAM;
 	}
 	return drop(s->cpu, reason);
+}
+
+/*
+ * As run_program.  An output, alone or behind new addresses, is what most flows are: without a call, and without what only longer
+ * programs need.
+ */
+static __always_inline int run_usual(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, __u32 first)
+{
+	const struct action_block *b = bpf_map_lookup_elem(&action_blocks, &first);
+	const struct dp_action *a;
+	const struct out_port *port;
+	__u32 at = 0, number;
+
+	if (!b)
+		return drop(s->cpu, DROP_BAD_PROGRAM);
+	a = (const void *)b->data;
+	if (a->type == DP_ACT_SET_ETH) {
+		const struct set_eth *set = (const void *)b->data;
+		void *p = bytes_at(skb, 0, 12);
+
+		if (a->len == sizeof(*set) && !set->mask.type && p) {
+			merge6(p, set->value.dst, set->mask.dst);
+			merge6(p + 6, set->value.src, set->mask.src);
+			at = sizeof(*set);
+			a = (const void *)b->data + sizeof(*set);
+		}
+	}
+	if (a->type != DP_ACT_OUTPUT || b->next || b->len != at + sizeof(*a))
+		return run_program(skb, s, stats, first, at);
+	number = a->arg;
+	port = bpf_map_lookup_elem(&out_ports, &number);
+	if (!port || (port->flags & (OVSB_PORT_UP | OVSB_PORT_NO_FWD)) != OVSB_PORT_UP)
+		return drop(s->cpu, DROP_NO_OUT_PORT);
+	stats->tx++;
+	if (port->flags & OVSB_PORT_PEER)
+		return bpf_redirect_peer(port->ifindex, 0);
+	return bpf_redirect(port->ifindex, 0);
 }
 
 #endif /* OVSB_ACTIONS_H */

@@ -20,8 +20,6 @@
 
 /* Checked by user space when it loads the object. */
 const volatile __u32 abi_version = OVSB_ABI_VERSION;
-/* Set by user space: loads and stores may be reordered more than on x86, so leaving needs a barrier too. */
-const volatile __u32 weak_memory = 0;
 
 /*
  * Names what programs use by value only, or as locals, so that the object's BTF has it and AbiTests can compare.
@@ -55,6 +53,18 @@ static __always_inline const struct in_port *find_in_port(__u32 ifindex)
 	return NULL;
 }
 
+/* The clock that changes with jiffies is read when they change: a call costs as much as half a mask. */
+static __always_inline __u64 coarse_ns(struct scratch *s)
+{
+	__u64 jiffies = bpf_jiffies64();
+
+	if (s->jiffies != jiffies) {
+		s->jiffies = jiffies;
+		s->now_ns = bpf_ktime_get_coarse_ns();
+	}
+	return s->now_ns;
+}
+
 static __always_inline void count_flow(struct scratch *s, __u32 flow)
 {
 	__u32 cpu = s->cpu < table_head.stats_cpus ? s->cpu : 0;
@@ -65,7 +75,7 @@ static __always_inline void count_flow(struct scratch *s, __u32 flow)
 		return;
 	stats->packets++;
 	stats->bytes += s->len;
-	stats->used_ns = bpf_ktime_get_coarse_ns();
+	stats->used_ns = coarse_ns(s);
 	if (s->up.key.tcp_flags)
 		stats->tcp_flags |= bpf_ntohs(s->up.key.tcp_flags);
 }
@@ -84,12 +94,53 @@ __noinline int drop_unparsed(struct __sk_buff *skb, struct scratch *s, __u32 por
 	return TC_ACT_SHOT;
 }
 
+/* Parses into s->up.key with all that may have to be done for it. */
+__noinline int parse_again(struct __sk_buff *skb, struct scratch *s)
+{
+	if (!s)
+		return PARSE_SHORT;
+	s->wide = 1;
+	return parse(skb, &s->up.key, &s->at);
+}
+
+/* The megaflow of a packet that asked to be looked up again, or NO_FLOW; then it is done with. */
+__noinline __u64 lookup_again(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, __u32 in_port)
+{
+	__u64 found;
+
+	if (!s || !stats)
+		return NO_FLOW;
+	stats->recirc++;
+	if (parse_again(skb, s) != PARSE_OK) {
+		drop_unparsed(skb, s, in_port, DROP_NO_MEMORY);
+		return NO_FLOW;
+	}
+	s->up.key.in_port = in_port;
+	s->up.key.recirc_id = s->recirc_id;
+	s->up.key.dp_hash = s->hash;
+	s->len = length_of(skb);
+
+	found = search_masks(&s->up.key, stats, s->cpu, table_head.active_list, 0);
+	if (found == NO_FLOW) {
+		stats->miss++;
+		upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
+		if (table_head.sample_rate)
+			sample(skb, s, FOUND_FLOW(found));
+		return NO_FLOW;
+	}
+	stats->hit++;
+	count_flow(s, FOUND_FLOW(found));
+	return found;
+}
+
 static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
 {
 	const struct in_port *port = find_in_port(skb->ifindex);
-	__u32 number, recirc_id = 0, hash = 0;
+	__u32 number;
+	int status, verdict;
+	__u64 found;
 
-	s->len = skb->len + (skb->vlan_present ? 4 : 0);
+	s->len = length_of(skb);
 	stats->rx++;
 	stats->rx_bytes += s->len;
 	if (table_head.sample_rate)
@@ -100,39 +151,44 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 		return drop_unparsed(skb, s, port->port, DROP_PORT_NO_RECV);
 	number = port->port;
 
-	for (int round = 0; round <= OVSB_MAX_RECIRC; round++) {
-		int status, verdict;
-		__u64 found;
+	/* most packets are IPv4, and leave the words behind that as they are: zero */
+	__builtin_memset(&s->up.key, 0, __builtin_offsetof(struct flow_key, ipv6_src));
+	if (s->wide)
+		__builtin_memset(&s->up.key.ipv6_src, 0,
+				 __builtin_offsetof(struct flow_key, tun_id) - __builtin_offsetof(struct flow_key, ipv6_src));
+	s->up.key.dp_hash = 0;
+	status = parse_packet(skb, &s->up.key, &s->at);
+	s->wide = s->at.network != NETWORK_IPV4;
+	if (status == PARSE_PULL)
+		status = parse_again(skb, s);
+	if (status != PARSE_OK)
+		return drop_unparsed(skb, s, number, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
+	s->up.key.in_port = number;
 
-		status = parse(skb, &s->up.key, &s->at);
-		if (status != PARSE_OK)
-			return drop_unparsed(skb, s, number, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
-		s->up.key.in_port = number;
-		s->up.key.recirc_id = recirc_id;
-		s->up.key.dp_hash = hash;
-
-		found = lookup_flow(&s->up.key, stats, s->cpu);
-		if (found == NO_FLOW) {
-			stats->miss++;
-			upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
-			if (table_head.sample_rate)
-				sample(skb, s, FOUND_FLOW(found));
-			return TC_ACT_SHOT;
-		}
-		stats->hit++;
-		s->len = skb->len + (skb->vlan_present ? 4 : 0);
-		count_flow(s, FOUND_FLOW(found));
-		verdict = run_program(skb, s, stats, FOUND_ACTIONS(found));
+	found = lookup_flow(s, stats);
+	if (found == NO_FLOW) {
+		stats->miss++;
+		upcall(skb, s, UPCALL_MISS, 0, OVSB_UPCALL_MAX);
 		if (table_head.sample_rate)
 			sample(skb, s, FOUND_FLOW(found));
-		if (verdict != VERDICT_RECIRC)
-			return verdict;
-		if (round < OVSB_MAX_RECIRC)
-			stats->recirc++;
-		recirc_id = s->recirc_id;
-		hash = s->hash;
+		return TC_ACT_SHOT;
 	}
-	return drop(s->cpu, DROP_RECIRC_LIMIT);
+	stats->hit++;
+	count_flow(s, FOUND_FLOW(found));
+	verdict = run_usual(skb, s, stats, FOUND_ACTIONS(found));
+	if (table_head.sample_rate)
+		sample(skb, s, FOUND_FLOW(found));
+	for (int round = 0; verdict == VERDICT_RECIRC; round++) {
+		if (round == OVSB_MAX_RECIRC)
+			return drop(s->cpu, DROP_RECIRC_LIMIT);
+		found = lookup_again(skb, s, stats, number);
+		if (found == NO_FLOW)
+			return TC_ACT_SHOT;
+		verdict = run_program(skb, s, stats, FOUND_ACTIONS(found), 0);
+		if (table_head.sample_rate)
+			sample(skb, s, FOUND_FLOW(found));
+	}
+	return verdict;
 }
 
 SEC("tc")

@@ -49,6 +49,15 @@ volatile struct table_head table_head SEC(".data.table_head");
  */
 SHARED_ARRAY(buckets, struct flow_bucket);
 
+/* word of the key -> its multiplier; writer: user space, once; reader: program */
+volatile struct hash_key hash_key SEC(".data.hash_key");
+
+/*
+ * cpu * OVSB_CACHE_SLOTS + slot -> flow that a packet with such a hash had last; writer and reader: program.  A guess: the flow is asked
+ * whether it lives and matches
+ */
+SHARED_ARRAY(flow_cache, struct flow_ref);
+
 /* number -> flow; writer: user space, before a bucket names it; reader: program.  Full: not installed */
 SHARED_ARRAY(flows, struct flow_entry);
 
@@ -139,7 +148,12 @@ struct scratch {
 	__u32 stale;	 /* an action changed the headers: at is to be made anew */
 	__u32 recirc_id; /* of the next lookup */
 	__u32 hash;	 /* result of DP_ACT_HASH */
-	__u32 _pad[3];
+	__u32 wide;	 /* up.key may have something in the words that an IPv4 packet leaves zero */
+	__u64 jiffies;	 /* when now_ns was read */
+	__u64 now_ns;	 /* CLOCK_MONOTONIC_COARSE, which changes with jiffies only */
+	__u32 cache_off; /* lookups until the flow cache is tried again */
+	__u32 cache_missed;
+	__u64 cache_hit; /* dp_stats.cache_hit when cache_missed was 0 */
 	/* what struct packet_sample tells; not touched while nobody samples, but by upcalls */
 	__u64 sample_window; /* when the budget's window began */
 	__u32 sample_count;  /* in it */
@@ -147,7 +161,7 @@ struct scratch {
 	__u32 sampled; /* this packet is */
 	__u32 upcalled;
 	__u32 dropped;
-	__u32 _pad1[9];
+	__u32 _pad[3];
 };
 
 _Static_assert(sizeof(struct scratch) % 64 == 0, "scratch of two CPUs in one cache line");

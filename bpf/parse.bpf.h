@@ -328,6 +328,7 @@ __noinline int parse_extension_headers(struct __sk_buff *skb, struct flow_key *k
 
 	if (!key || !at)
 		return PARSE_OK;
+	__builtin_memset(&at->exthdrs, 0, sizeof(at->exthdrs));
 	at->exthdrs.pos = at->network_at + 40;
 	for (int i = 0; i < MAX_EXT_HEADERS && !at->exthdrs.over; i++) {
 		if (parse_extension_header(skb, key, at) == PARSE_PULL)
@@ -447,12 +448,8 @@ static __always_inline void add_tag(struct flow_key *key, struct layout *at, __b
 	at->vlan_tags++;
 }
 
-/*
- * Fills the fields of key that come from the packet, and at.  in_port and recirc_id are zeroed; what is behind arp_tha (tunnel,
- * dp_hash) is the caller's.
- * A global function: the verifier checks it once, wherever it is called from.
- */
-__noinline int parse_frame(struct __sk_buff *skb, struct flow_key *key, struct layout *at)
+/* Fills the fields of key that come from the packet and are not zero, and at.  What is behind arp_tha (tunnel, dp_hash) is the caller's. */
+static __always_inline int parse_packet(struct __sk_buff *skb, struct flow_key *key, struct layout *at)
 {
 	struct cursor c;
 	int status = PARSE_OK;
@@ -460,10 +457,7 @@ __noinline int parse_frame(struct __sk_buff *skb, struct flow_key *key, struct l
 	__be16 type;
 	__u32 pos = 12;
 
-	if (!key || !at)
-		return PARSE_SHORT;
-	__builtin_memset(key, 0, __builtin_offsetof(struct flow_key, tun_id));
-	__builtin_memset(at, 0, sizeof(*at));
+	__builtin_memset(at, 0, __builtin_offsetof(struct layout, exthdrs));
 	c.data = (const void *)(long)skb->data;
 	c.end = (const void *)(long)skb->data_end;
 	c.len = skb->len;
@@ -520,6 +514,17 @@ __noinline int parse_frame(struct __sk_buff *skb, struct flow_key *key, struct l
 	if (type == bpf_htons(ETH_P_8021AH))
 		return parse_pbb(&c, pos, key, at);
 	return PARSE_OK;
+}
+
+/*
+ * parse_packet for a key with anything in it.  A global function: the verifier checks it once, wherever it is called from.
+ */
+__noinline int parse_frame(struct __sk_buff *skb, struct flow_key *key, struct layout *at)
+{
+	if (!key || !at)
+		return PARSE_SHORT;
+	__builtin_memset(key, 0, __builtin_offsetof(struct flow_key, tun_id));
+	return parse_packet(skb, key, at);
 }
 
 /* parse_frame, with as much of the packet made linear as it takes.  PARSE_PULL: there was no memory for that. */

@@ -63,6 +63,7 @@ public sealed class EbpfDatapath : IDatapath
         {
             Resize(_bpf, options.MaxFlows);
             _bpf.Constant<uint>("weak_memory") = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0u : 1u;
+            _bpf.Constant<uint>("use_flow_cache") = options.FlowCache ? 1u : 0u;
             _bpf.Load(Program);
             _stats = _bpf.Map("dp_stats").MapValues<DpStats>();
             _drops = _bpf.Map("drop_stats").MapValues<ulong>();
@@ -235,6 +236,7 @@ public sealed class EbpfDatapath : IDatapath
             ref DpStats stats = ref _stats[cpu];
             sum.Rx += Volatile.Read(ref stats.Rx);
             sum.Hit += Volatile.Read(ref stats.Hit);
+            sum.CacheHit += Volatile.Read(ref stats.CacheHit);
             sum.Miss += Volatile.Read(ref stats.Miss);
             sum.Upcalls += Volatile.Read(ref stats.Upcalls);
             sum.Lost += Volatile.Read(ref stats.Lost);
@@ -259,6 +261,7 @@ public sealed class EbpfDatapath : IDatapath
             Miss = sum.Miss + Interlocked.Read(ref _ownMisses),
             Upcalls = sum.Upcalls,
             Lost = sum.Lost,
+            CacheHit = sum.CacheHit,
             MasksTried = sum.MasksTried,
             Tx = sum.Tx,
             Recirculated = sum.Recirc + Interlocked.Read(ref _ownRecirculated),

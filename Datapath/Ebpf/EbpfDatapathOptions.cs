@@ -9,6 +9,9 @@ public sealed record EbpfDatapathOptions
     /// <summary>Bytes of the upcall ring of each CPU; rounded up to a power of two of pages. A full ring loses upcalls.</summary>
     public int UpcallRingBytes { get; init; } = 1 << 20;
 
+    /// <summary>Whether programs remember which flow a packet had last, in front of the search by masks.</summary>
+    public bool FlowCache { get; init; } = true;
+
     /// <summary>How often the masks are sorted by hits; zero: never.</summary>
     public TimeSpan MaskSortInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 

@@ -34,7 +34,7 @@ internal sealed class FlowTable
     private readonly ActionPrograms _programs;
     private readonly IndexPool _free;
     private readonly EbpfMegaflow?[] _byIndex;
-    private readonly ulong _hashSeed;
+    private readonly ulong[] _hashKey;
     private readonly uint _bucketMask;
     private readonly int _maxFlows;
     private readonly int _cpus;
@@ -42,7 +42,7 @@ internal sealed class FlowTable
     private uint _serial;
     private long _refused;
 
-    public FlowTable(BpfObject bpf, GracePeriod grace)
+    public unsafe FlowTable(BpfObject bpf, GracePeriod grace)
     {
         MappedArray<TableHead> head = bpf.Map(".data.table_head").MapValues<TableHead>();
         _buckets = bpf.Map("buckets").MapValues<FlowBucket>();
@@ -57,9 +57,15 @@ internal sealed class FlowTable
         _programs = new ActionPrograms(bpf.Map("action_blocks").MapValues<ActionBlock>());
         Span<byte> seed = stackalloc byte[8];
         RandomNumberGenerator.Fill(seed); // an attacker must not know which keys share a bucket
-        _hashSeed = MemoryMarshal.Read<ulong>(seed);
         head[0].BucketMask = _bucketMask;
-        head[0].HashSeed = _hashSeed;
+        head[0].HashSeed = MemoryMarshal.Read<ulong>(seed);
+        _hashKey = HashKeyOf(head[0].HashSeed);
+        MappedArray<HashKey> hashKey = bpf.Map(".data.hash_key").MapValues<HashKey>();
+        for (int i = 0; i < _hashKey.Length; i++)
+        {
+            hashKey[0].Word[i] = _hashKey[i];
+        }
+
         head[0].MaxFlows = (uint)_maxFlows;
         head[0].NCpus = (uint)Cpus.Possible;
         head[0].StatsCpus = (uint)_cpus;
@@ -80,6 +86,7 @@ internal sealed class FlowTable
         bpf.Map("mask_lists").Resize(Abi.MaskLists);
         bpf.Map("mask_hits").Resize(Cpus.Possible * Abi.MaxMasks);
         bpf.Map("buckets").Resize(BucketsFor(maxFlows));
+        bpf.Map("flow_cache").Resize(Cpus.Possible * Abi.CacheSlots);
         bpf.Map("flows").Resize(maxFlows);
         bpf.Map("flow_stats").Resize((Cpus.Online().Max() + 1) * maxFlows);
         bpf.Map("action_blocks").Resize(maxFlows + 1);
@@ -182,7 +189,7 @@ internal sealed class FlowTable
 
             ActionProgram old = flow.Program;
             flow.Program = program;
-            Volatile.Write(ref _flows[flow.Index].Actions, program.First);
+            WriteHead(flow, live: true);
             if (_programs.Release(old))
             {
                 _grace.Wait();
@@ -296,18 +303,33 @@ internal sealed class FlowTable
         }
     }
 
-    /// <summary>The hash of bpf/lookup.bpf.h.</summary>
-    internal static ulong Hash(ulong seed, SearchMask mask, in FlowKey key)
+    /// <summary>What the words of a key are multiplied by: odd numbers made from the seed (SplitMix64).</summary>
+    internal static ulong[] HashKeyOf(ulong seed)
     {
-        ulong hash = seed ^ mask.Seed;
+        ulong[] key = new ulong[Abi.KeyWords];
+        for (int i = 0; i < key.Length; i++)
+        {
+            ulong word = seed += 0x9e3779b97f4a7c15;
+            word = (word ^ (word >> 30)) * 0xbf58476d1ce4e5b9;
+            word = (word ^ (word >> 27)) * 0x94d049bb133111eb;
+            key[i] = (word ^ (word >> 31)) | 1;
+        }
+
+        return key;
+    }
+
+    /// <summary>The hash of bpf/lookup.bpf.h.</summary>
+    internal static ulong Hash(ReadOnlySpan<ulong> hashKey, SearchMask mask, in FlowKey key)
+    {
+        ulong hash = mask.Seed;
         ReadOnlySpan<ulong> words = key.AsWords(), masks = mask.Mask.AsWords();
         foreach (int w in mask.Words)
         {
-            hash = (hash ^ (words[w] & masks[w])) * 0xff51afd7ed558ccd;
-            hash ^= hash >> 32;
+            hash += (words[w] & masks[w]) * hashKey[w];
         }
 
-        hash *= 0xc4ceb9fe1a85ec53;
+        hash ^= hash >> 32;
+        hash *= Abi.HashMultiplier;
         return hash ^ (hash >> 32);
     }
 
@@ -316,7 +338,7 @@ internal sealed class FlowTable
 
     private (uint Tag, uint Home, uint Other) Place(SearchMask mask, in FlowKey key)
     {
-        ulong hash = Hash(_hashSeed, mask, key);
+        ulong hash = Hash(_hashKey, mask, key);
         uint tag = (uint)(hash >> 32) | 1;
         uint home = (uint)hash & _bucketMask;
         uint step = (tag * Abi.OtherMultiplier) & _bucketMask;
@@ -358,9 +380,7 @@ internal sealed class FlowTable
         SearchMask mask = flow.Mask;
         (uint tag, uint home, uint other) = Place(mask, key);
         ref FlowEntry entry = ref _flows[flow.Index];
-        entry = default;
-        entry.Mask = (ushort)mask.Number;
-        entry.Actions = flow.Program.First;
+        Debug.Assert((entry.Flags & Abi.FlowLive) == 0, "a number in use");
         entry.Ufid = flow.Ufid;
         for (int i = 0; i < mask.Words.Length; i++)
         {
@@ -392,6 +412,8 @@ internal sealed class FlowTable
                     Volatile.Write(ref _buckets[(int)home].Overflow, _buckets[(int)home].Overflow + 1);
                 }
 
+                // Complete, so it lives; a program whose cache has this number from an earlier flow may find it from here on.
+                WriteHead(flow, live: true);
                 Volatile.Write(ref reference, ((ulong)flow.Index << 32) | tag);
                 return true;
             }
@@ -400,8 +422,15 @@ internal sealed class FlowTable
         return false;
     }
 
+    /// <summary>Mask, flags and actions of a flow, by one store behind what was written before.</summary>
+    private void WriteHead(EbpfMegaflow flow, bool live) =>
+        Volatile.Write(
+            ref Unsafe.As<FlowEntry, ulong>(ref _flows[flow.Index]),
+            (uint)flow.Mask.Number | (live ? (ulong)Abi.FlowLive << 16 : 0) | ((ulong)flow.Program.First << 32));
+
     private void Unlink(EbpfMegaflow flow)
     {
+        WriteHead(flow, live: false); // gone for everyone, by whichever reference
         Volatile.Write(ref Unsafe.As<FlowRef, ulong>(ref _buckets[(int)flow.Bucket].Slot[flow.Slot]), 0);
         if (flow.Bucket != flow.Home)
         {

@@ -11,7 +11,7 @@ namespace OvsBridge.Datapath.Interop;
 /// <summary>Limits of bpf/abi.h.</summary>
 internal static class Abi
 {
-    public const uint Version = 2; // OVSB_ABI_VERSION
+    public const uint Version = 3; // OVSB_ABI_VERSION
     public const int KeyWords = 24; // OVSB_KEY_WORDS
     public const int MaxMasks = 256; // OVSB_MAX_MASKS
     public const int MaskLists = 4; // OVSB_MASK_LISTS
@@ -19,6 +19,9 @@ internal static class Abi
     public const int InPortSlots = 4096; // OVSB_IN_PORT_SLOTS
     public const int InPortProbes = 16; // OVSB_IN_PORT_PROBES
     public const int BucketSlots = 7; // OVSB_BUCKET_SLOTS
+    public const int CacheSlots = 8192; // OVSB_CACHE_SLOTS
+    public const ushort FlowLive = 0x0001; // OVSB_FLOW_LIVE
+    public const ulong HashMultiplier = 0xc4ceb9fe1a85ec53; // OVSB_HASH_MULT
     public const int ActionData = 112; // OVSB_ACTION_DATA
     public const int MaxActions = 64; // OVSB_MAX_ACTIONS
     public const int MaxRecirculations = 8; // OVSB_MAX_RECIRC
@@ -88,6 +91,13 @@ internal unsafe struct TableHead
     public fixed ulong Pad[4];
 }
 
+/// <summary><c>struct hash_key</c>.</summary>
+[BpfStruct("hash_key")]
+internal unsafe struct HashKey
+{
+    public fixed ulong Word[Abi.KeyWords];
+}
+
 /// <summary><c>struct flow_ref</c>; read and written as one word.</summary>
 [BpfStruct("flow_ref")]
 internal struct FlowRef
@@ -112,7 +122,7 @@ internal struct FlowRefs
     private FlowRef _first;
 }
 
-/// <summary><c>struct flow_entry</c>.</summary>
+/// <summary><c>struct flow_entry</c>; its first three fields are read and written as one word.</summary>
 [BpfStruct("flow_entry")]
 internal unsafe struct FlowEntry
 {
@@ -233,15 +243,16 @@ internal struct UpcallReaderState
 [BpfStruct("dp_stats")]
 internal unsafe struct DpStats
 {
+    public ulong Running;
     public ulong Rx;
     public ulong RxBytes;
     public ulong Hit;
-    public ulong Miss;
-    public ulong Upcalls;
-    public ulong Lost;
+    public ulong CacheHit;
     public ulong MasksTried;
     public ulong Tx;
     public ulong Recirc;
-    public ulong Running;
-    public fixed ulong Pad[6];
+    public ulong Miss;
+    public ulong Upcalls;
+    public ulong Lost;
+    public fixed ulong Pad[5];
 }

@@ -107,6 +107,7 @@ internal sealed class DatapathCommands
         double lookups = stats.Hit + stats.Miss;
         double perPacket = lookups == 0 ? 0 : stats.MasksTried / lookups;
         text.Append(CultureInfo.InvariantCulture, $"  masks: hit:{stats.MasksTried} total:{stats.Masks} hit/pkt:{perPacket:0.00}\n");
+        text.Append(CultureInfo.InvariantCulture, $"  cache: hit:{stats.CacheHit}\n");
         IReadOnlyList<DpPort> ports = _view.Datapath.Ports;
         Dictionary<uint, PortStatsEntry> counters = statistics ? Counters() : [];
         foreach (DpPort port in ports)

@@ -159,7 +159,7 @@ public sealed class FlowTableTests
     [Test]
     public void Mask_that_is_hit_most_comes_first()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(KernelFixture.Small with { FlowCache = false });
         for (int i = 0; i < 10; i++)
         {
             harness.Datapath.PutFlow(Key(i), DistinctMask(i), Programs.Output(2));
@@ -182,14 +182,84 @@ public sealed class FlowTableTests
         Assert.That(harness.Datapath.Flows.Masks[0].Mask, Is.EqualTo(DistinctMask(7)));
     }
 
+    [Test]
+    public void Cache_follows_changed_and_removed_flows_and_reused_numbers()
+    {
+        using EbpfHarness harness = new(KernelFixture.Small with { MaxFlows = 4 }, ports: 3);
+        MegaflowHandle[] flows = [.. Enumerable.Range(0, 4).Select(i => harness.Datapath.PutFlow(Key(i), DistinctMask(i), Programs.Output(2))!)];
+        Send(3, 2);
+        Send(3, 2);
+        Assert.That(harness.Datapath.ReadDatapathStats().CacheHit, Is.EqualTo(1), "the second one");
+        Assert.That(harness.Datapath.ReadStats(flows[3]).Packets, Is.EqualTo(2), "counted as ever");
+
+        harness.Datapath.ReplaceActions(flows[3], Programs.Output(3));
+        Send(3, 3);
+        Assert.That(harness.Datapath.ReadDatapathStats().CacheHit, Is.EqualTo(2));
+
+        // Its number goes to a flow of another key, and back to one of the same key.
+        harness.Datapath.RemoveFlows([flows[3]], new MegaflowStats[1]);
+        harness.Inject(1, Frame(3));
+        harness.Settle();
+        Assert.That(harness.Datapath.ReadDatapathStats().Miss, Is.EqualTo(1), "removed");
+        MegaflowHandle other = harness.Datapath.PutFlow(Key(9), DistinctMask(3), Programs.Output(3))!;
+        Assert.That(((EbpfMegaflow)other).Index, Is.EqualTo(((EbpfMegaflow)flows[3]).Index));
+        harness.Inject(1, Frame(3));
+        harness.Settle();
+        Assert.That(harness.Datapath.ReadDatapathStats().Miss, Is.EqualTo(2), "the number is another flow's");
+        harness.Datapath.RemoveFlows([other], new MegaflowStats[1]);
+        harness.Datapath.PutFlow(Key(3), DistinctMask(2), Programs.Output(2));
+        Send(3, 2);
+
+        void Send(int number, uint port)
+        {
+            harness.Inject(1, Frame(number));
+            Assert.That(harness.Receive(port, 1).Single(), Is.EqualTo(Frame(number)));
+        }
+    }
+
+    /// <summary>More flows than the cache has slots: it is asked less, and everything is found all the same.</summary>
+    [Test]
+    public void Cache_that_is_hit_seldom_is_not_asked()
+    {
+        using EbpfHarness harness = new();
+        byte[] frame = Frame(0);
+        for (int i = 0; i < 4; i++)
+        {
+            harness.Datapath.PutFlow(Key(i == 3 ? 0 : 1000 + i), i == 3 ? Mask(0xffff) : DistinctMask(i + 1), Programs.Output(2));
+        }
+
+        // each from another address, so never twice the same
+        for (int i = 0; i < 3000; i++)
+        {
+            frame[6] = 2;
+            frame[10] = (byte)(i >> 8);
+            frame[11] = (byte)i;
+            TestPrograms.Run(harness.Datapath.ProgramFd, frame, ifIndex: harness.Wire(1).IfIndex);
+        }
+
+        // and now always the same, on whichever CPU: a cache that is asked knows it from the second time on
+        DatapathStats before = harness.Datapath.ReadDatapathStats();
+        TestPrograms.Run(harness.Datapath.ProgramFd, frame, repeat: 500, ifIndex: harness.Wire(1).IfIndex);
+        DatapathStats after = harness.Datapath.ReadDatapathStats();
+        Assert.That(after.Hit - before.Hit, Is.EqualTo(500));
+        Assert.That(after.Miss, Is.Zero);
+        Assert.That(after.CacheHit, Is.LessThan(500), "not asked, at least on the CPU that saw 1,024 misses");
+    }
+
     /// <summary>
     /// Numbers of flows, masks and blocks are reused all the time while packets run: each packet must leave by the port of the
     /// flow that has its key. A reference followed too late, or a number reused too early, would send it elsewhere.
     /// </summary>
     [Test]
-    public async Task Reuse_never_sends_a_packet_by_another_flow()
+    public async Task Reuse_never_sends_a_packet_by_another_flow([Values] bool cache)
     {
-        using EbpfHarness harness = new(KernelFixture.Small with { MaxFlows = 16 }, ports: 3);
+        using EbpfHarness harness = new(KernelFixture.Small with { MaxFlows = 16, FlowCache = cache }, ports: 3);
+        for (int i = 0; i < 3; i++)
+        {
+            // with so many masks the cache is asked; its slots then name numbers that were reused, or are just being written
+            harness.Datapath.PutFlow(Key(1000 + i), DistinctMask(100 + i), Programs.Output(1));
+        }
+
         bool done = false;
         Task<int> churning = Task.Run(() =>
         {
@@ -232,6 +302,7 @@ public sealed class FlowTableTests
         Assert.That(turns, Is.GreaterThan(10));
         Assert.That(stats.Hit + stats.Miss, Is.EqualTo(20000));
         Assert.That(stats.Hit, Is.Positive);
+        Assert.That(stats.CacheHit, cache ? Is.Positive : Is.Zero);
         Assert.That(stats.Drops[(int)DropReason.BadProgram] + stats.Drops[(int)DropReason.TableBroken] + stats.Drops[(int)DropReason.Action], Is.Zero);
     }
 

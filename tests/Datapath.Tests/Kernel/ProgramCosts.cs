@@ -28,11 +28,12 @@ public sealed class ProgramCosts
         byte[] tcp = FrameBuilder.Ethernet(0x0800).Ipv4(6).Tcp(1234, 80).Counting(10).ToArray();
         byte[] tcp6 = FrameBuilder.Ethernet(0x86dd).Ipv6(6).Tcp(1234, 80).Counting(10).ToArray();
 
-        Report("redirect only", Best(programs.Redirect, tcp, 1));
-        Report("parse only", Best(programs.Parse, tcp, 1));
+        Report("parse only", programs.Parse, tcp, 1);
         Flow("1 mask, output", tcp, 1, w => w);
         Flow("1 mask, output, IPv6", tcp6, 1, w => w);
         Flow("2 masks", tcp, 2, w => w);
+        Flow("3 masks: cached", tcp, 3, w => w);
+        Flow("3 masks: cached, set eth_dst", tcp, 3, w => w.SetEthDst(0x020000000009));
         Flow("8 masks", tcp, 8, w => w);
         Flow("32 masks", tcp, 32, w => w);
         Flow("set eth_dst", tcp, 1, w => w.SetEthDst(0x020000000009));
@@ -40,6 +41,20 @@ public sealed class ProgramCosts
         Flow("set ipv4_src twice", tcp, 1, w => SetSource(SetSource(w, 0x0a000009), 0x0a000001));
         Flow("set tp_src twice", tcp, 1, w => SetPort(SetPort(w, 99), 1234));
         Flow("push_vlan, pop_vlan", tcp, 1, w => w.Then(DpActionType.PushVlan, 0x81000005).Then(DpActionType.PopVlan));
+
+        // The bare redirect is measured in turns with it: what disturbs one disturbs the other.
+        void Report(string name, int program, byte[] frame, int ifIndex)
+        {
+            uint bare = uint.MaxValue, whole = uint.MaxValue;
+            for (int i = 0; i < Runs; i++)
+            {
+                bare = Math.Min(bare, TestPrograms.Run(programs.Redirect, frame, Repeat, 2).DurationNs);
+                whole = Math.Min(whole, TestPrograms.Run(program, frame, Repeat, 2, ifIndex).DurationNs);
+            }
+
+            TestContext.Progress.WriteLine(string.Create(
+                CultureInfo.InvariantCulture, $"{name,-24} {whole,5} ns, {(double)whole / bare,5:F2} times the bare redirect ({bare} ns)"));
+        }
 
         static DpActionWriter SetSource(DpActionWriter w, uint address) =>
             w.Then(DpActionType.SetIpv4, new DpSetIpv4 { Src = address }, new DpSetIpv4 { Src = uint.MaxValue });
@@ -61,22 +76,8 @@ public sealed class ProgramCosts
             }
 
             Assert.That(TestPrograms.Run(harness.Datapath.ProgramFd, frame, ifIndex: harness.Wire(1).IfIndex).ReturnValue, Is.EqualTo(7), "TC_ACT_REDIRECT");
-            Report(name, Best(harness.Datapath.ProgramFd, frame, harness.Wire(1).IfIndex));
+            Report(name, harness.Datapath.ProgramFd, frame, harness.Wire(1).IfIndex);
             harness.Datapath.RemoveFlows([.. flows], new MegaflowStats[flows.Count]);
         }
     }
-
-    private static uint Best(int program, byte[] frame, int ifIndex)
-    {
-        uint best = uint.MaxValue;
-        for (int i = 0; i < Runs; i++)
-        {
-            best = Math.Min(best, TestPrograms.Run(program, frame, Repeat, 2, ifIndex).DurationNs);
-        }
-
-        return best;
-    }
-
-    private static void Report(string name, uint nanoseconds) =>
-        TestContext.Progress.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{name,-24} {nanoseconds,5} ns"));
 }
