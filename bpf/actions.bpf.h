@@ -62,6 +62,11 @@ struct push_mpls {
 	struct dp_push_mpls push;
 };
 
+struct push_pbb {
+	struct dp_action head;
+	struct dp_push_pbb push;
+};
+
 struct to_userspace {
 	struct dp_action head;
 	struct dp_userspace request;
@@ -558,6 +563,94 @@ __noinline int pop_mpls(struct __sk_buff *skb, struct scratch *s, __u32 type)
 	return 0;
 }
 
+/* ---- PBB --------------------------------------------------------------------------------------------------------- */
+
+#define FILL_TAG bpf_htonl(ETH_P_8021Q << 16)
+
+/*
+ * Puts addresses, type and I-TAG in front of the packet, tags and all.  Two tags of our own come first, one of which ends in the bytes,
+ * behind the addresses: popped at the end, it leaves skb->protocol as the new type, and no tag in metadata.
+ */
+__noinline int push_pbb(struct __sk_buff *skb, struct scratch *s, const struct push_pbb *a)
+{
+	__u32 *p;
+
+	if (!s || !a)
+		return DROP_BAD_PROGRAM;
+	s->stale = 1;
+	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0) || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0) ||
+	    bpf_skb_change_head(skb, 18, 0))
+		return DROP_ACTION_ERROR;
+	p = bytes_at(skb, 0, 34);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	/* the addresses are at 18 now: to 0, and to 22 */
+	for (int i = 2; i >= 0; i--) {
+		__u32 word = LOAD32((void *)p, 18 + 4 * i);
+
+		p[i] = word;
+		*(__u32 *)((void *)p + 22 + 4 * i) = word;
+	}
+	p[3] = FILL_TAG;
+	*(__be16 *)((void *)p + 16) = bpf_htons(a->head.arg);
+	*(__be16 *)((void *)p + 18) = a->push.itag;
+	*(__be16 *)((void *)p + 20) = a->push.itag >> 16;
+	return bpf_skb_vlan_pop(skb) || bpf_skb_vlan_pop(skb) ? DROP_ACTION_ERROR : 0;
+}
+
+/*
+ * Removes what push_pbb puts there, behind the outer tags, which stay.  As pop_mpls: the 18 bytes, those of a tag of ours, and two more
+ * are made to be six tags.
+ */
+__noinline int pop_pbb(struct __sk_buff *skb, struct scratch *s)
+{
+	__be16 tpid[MAX_VLAN_TAGS] = {};
+	__u16 tci[MAX_VLAN_TAGS] = {};
+	__u32 *p;
+	int err;
+
+	if (!s)
+		return DROP_BAD_PROGRAM;
+	err = layout_of(skb, s);
+	if (err)
+		return err;
+	if (s->at.network != NETWORK_PBB || !s->at.ethernet_ii || s->at.type_at + 20 > skb->len)
+		return DROP_ACTION_ERROR;
+	s->stale = 1;
+
+	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
+		if (!skb->vlan_present)
+			break;
+		tpid[i] = skb->vlan_proto;
+		tci[i] = skb->vlan_tci;
+		if (bpf_skb_vlan_pop(skb))
+			return DROP_ACTION_ERROR;
+	}
+	if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0) || bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0) ||
+	    bpf_skb_change_head(skb, 2, 0) || bpf_skb_pull_data(skb, 38))
+		return DROP_ACTION_ERROR;
+	p = bytes_at(skb, 0, 38);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	/* the inner addresses are at 24, the inner type at 36 */
+	p[0] = p[6];
+	p[1] = p[7];
+	p[2] = p[8];
+	for (int i = 3; i < 9; i++)
+		p[i] = FILL_TAG;
+	for (int i = 0; i < 7; i++) {
+		if (bpf_skb_vlan_pop(skb))
+			return DROP_ACTION_ERROR;
+	}
+	for (int i = MAX_VLAN_TAGS - 1; i >= 0; i--) {
+		if (tpid[i] && bpf_skb_vlan_push(skb, tpid[i], tci[i]))
+			return DROP_ACTION_ERROR;
+	}
+	return 0;
+}
+
+/* ---- TTL copies -------------------------------------------------------------------------------------------------- */
+
 /*
  * Between the top label and what is below it: another label, or behind the bottom of the stack an IPv4 or IPv6 header, told by
  * its first four bits.
@@ -854,6 +947,10 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 		return push_mpls(skb, s, PAYLOAD(struct push_mpls));
 	case DP_ACT_POP_MPLS:
 		return pop_mpls(skb, s, a->arg);
+	case DP_ACT_PUSH_PBB:
+		return push_pbb(skb, s, PAYLOAD(struct push_pbb));
+	case DP_ACT_POP_PBB:
+		return pop_pbb(skb, s);
 	case DP_ACT_COPY_TTL_OUT:
 	case DP_ACT_COPY_TTL_IN:
 		return copy_ttl(skb, s, a->type == DP_ACT_COPY_TTL_OUT);

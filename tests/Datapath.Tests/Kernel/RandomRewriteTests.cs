@@ -94,7 +94,7 @@ public sealed class RandomRewriteTests
         Assert.That(PacketParser.TryParse(frame, frame.Length, false, 1, out FlowKey key, out PacketLayout layout), Is.True);
         for (int n = random.Next(1, 7); n > 0;)
         {
-            int kind = random.Next(19);
+            int kind = random.Next(21);
             bool fits = kind switch
             {
                 1 or 2 or 3 => layout.VlanTags > 0,
@@ -104,6 +104,7 @@ public sealed class RandomRewriteTests
                 11 => layout.Network == NetworkHeader.Arp,
                 12 => layout.NdTargetAt != 0,
                 13 or 15 or 17 => layout.Network == NetworkHeader.Mpls,
+                19 => layout.Network == NetworkHeader.Pbb,
                 16 => layout.Network is NetworkHeader.Ipv4 or NetworkHeader.Ipv6 or NetworkHeader.Mpls,
                 _ => true,
             };
@@ -162,6 +163,12 @@ public sealed class RandomRewriteTests
                 break;
             case 17:
                 w.Add(random.Next(2) == 0 ? DpActionType.CopyTtlIn : DpActionType.CopyTtlOut);
+                break;
+            case 18:
+                w.Add(DpActionType.PushPbb, 0x88e7, new DpPushPbb { Itag = (uint)random.NextInt64(1L << 32) });
+                break;
+            case 19:
+                w.Add(DpActionType.PopPbb);
                 break;
             default:
                 w.Add(DpActionType.Output, 2);
