@@ -17,7 +17,7 @@ public sealed unsafe class AbiTests
     private static readonly HashSet<string> _private =
     [
         "scratch", "layout", "exthdr_walk", "cursor", "abi_types", "__sk_buff", "to_userspace",
-        "set_eth", "set_ipv4", "set_ipv6", "set_arp", "set_tp", "set_nd", "set_tag", "push_mpls",
+        "set_eth", "set_ipv4", "set_ipv6", "set_arp", "set_tp", "set_nd", "set_tag", "push_mpls", "push_pbb",
     ];
 
     private BpfObject _bpf = null!;
