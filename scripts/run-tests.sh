@@ -30,6 +30,7 @@ for project in "${projects[@]}"; do
     echo "== $project"
     dotnet test "$project" --no-build --nologo -c "$configuration" \
         --logger "trx;LogFileName=$(basename "$project").trx" --results-directory "$results" \
+        --blame-hang --blame-hang-timeout 8min --blame-hang-dump-type none \
         --logger "console;verbosity=minimal" ${filter:+--filter "$filter"} || status=1
 done
 

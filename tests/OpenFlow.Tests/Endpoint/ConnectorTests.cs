@@ -20,6 +20,12 @@ public sealed class ConnectorTests
     [TearDown]
     public void RemoveDirectory() => Directory.Delete(_directory, recursive: true);
 
+    private static async Task<Socket> AcceptAsync(Socket listener)
+    {
+        using CancellationTokenSource limit = new(TimeSpan.FromSeconds(60));
+        return await listener.AcceptAsync(limit.Token);
+    }
+
     [Test]
     public async Task Waits_twice_as_long_after_each_failure_and_starts_anew_after_a_success()
     {
@@ -64,7 +70,7 @@ public sealed class ConnectorTests
         connector.Start();
         foreach (int seconds in new[] { 1, 2, 3, 3 })
         {
-            (await listener.AcceptAsync()).Dispose();
+            (await AcceptAsync(listener)).Dispose();
             time.WaitForTimer(TimeSpan.FromSeconds(seconds));
             time.Advance(TimeSpan.FromSeconds(seconds));
         }
@@ -76,12 +82,12 @@ public sealed class ConnectorTests
         using Socket listener = ListenTcp();
         await using OfConnector connector = WithAuxiliaries(listener, 2);
         connector.Start();
-        FakePeer main = new FakePeer(await listener.AcceptAsync()).Handshake();
+        FakePeer main = new FakePeer(await AcceptAsync(listener)).Handshake();
         main.Ask<BarrierReply>(new BarrierRequest());
         Assert.That(listener.Poll(0, SelectMode.SelectRead), Is.False, "who it is is not known yet");
 
         Assert.That(main.Ask<FeaturesReply>(new FeaturesRequest()).AuxiliaryId, Is.Zero);
-        using FakePeer first = new FakePeer(await listener.AcceptAsync()).Handshake(), second = new FakePeer(await listener.AcceptAsync()).Handshake();
+        using FakePeer first = new FakePeer(await AcceptAsync(listener)).Handshake(), second = new FakePeer(await AcceptAsync(listener)).Handshake();
 
         Assert.That(
             new[] { first, second }.Select(peer => peer.Ask<FeaturesReply>(new FeaturesRequest()).AuxiliaryId), Is.EquivalentTo(new[] { 1, 2 }));
@@ -92,9 +98,9 @@ public sealed class ConnectorTests
         second.ExpectClosed();
 
         // and come again with the next one
-        using FakePeer again = new FakePeer(await listener.AcceptAsync()).Handshake();
+        using FakePeer again = new FakePeer(await AcceptAsync(listener)).Handshake();
         again.Ask<FeaturesReply>(new FeaturesRequest());
-        using FakePeer third = new FakePeer(await listener.AcceptAsync()).Handshake();
+        using FakePeer third = new FakePeer(await AcceptAsync(listener)).Handshake();
         third.Ask<FeaturesReply>(new FeaturesRequest());
     }
 
@@ -105,15 +111,18 @@ public sealed class ConnectorTests
         using Socket listener = ListenTcp();
         await using OfConnector connector = WithAuxiliaries(listener, 1, time);
         connector.Start();
-        using FakePeer main = new FakePeer(await listener.AcceptAsync()).Handshake();
+        using FakePeer main = new FakePeer(await AcceptAsync(listener)).Handshake();
         main.Ask<FeaturesReply>(new FeaturesRequest());
 
         foreach (int seconds in new[] { 1, 2, 4, 8, 16, 32, 60, 60 })
         {
-            using (var auxiliary = new FakePeer(await listener.AcceptAsync()))
+            using (var auxiliary = new FakePeer(await AcceptAsync(listener)))
             {
+                // A handshake alone is no sign that it is welcome. And a HELLO says that the timer of the attempt to connect has gone.
                 if (seconds % 4 != 0)
-                    auxiliary.Handshake(); // a handshake alone is no sign that it is welcome
+                    auxiliary.Handshake();
+                else
+                    auxiliary.Expect<Hello>();
             }
 
             time.WaitForTimer(TimeSpan.FromSeconds(seconds));
