@@ -265,9 +265,14 @@ internal sealed class RandomPipelines(Random random, bool meters = false)
             case < 6:
                 return new OutputAction(Pick<uint>([1, 2, 3, 4, 5, 6, 7, OfPorts.InPort, OfPorts.All, OfPorts.Normal, OfPorts.Controller, OfPorts.Local]));
             case < 11:
-                Field field = Pick(_settable);
+                Field field = Weighted(_settable);
                 UInt128 mask = field.Mask == MaskRule.Any && random.Next(4) == 0 ? Bits() & field.AllOnes : field.AllOnes;
                 UInt128 value = field == FieldTable.VlanVid ? 0x1000u | (uint)random.Next(3) : Value(field);
+                if (meters && field == FieldTable.IpProto && value == 132)
+                {
+                    value = 17; // what becomes SCTP gets a CRC when a packet leaves user space
+                }
+
                 return new SetFieldAction(field, value & mask, mask);
             case 11:
                 return firstGroup <= Groups ? new GroupAction((uint)random.NextInt64(firstGroup, Groups + 2)) : new PopVlanAction();
@@ -300,7 +305,7 @@ internal sealed class RandomPipelines(Random random, bool meters = false)
         int fields = random.Next(0, 4);
         for (int i = 0; i < fields; i++)
         {
-            Field field = Pick(_matchable);
+            Field field = Weighted(_matchable);
             if (field == FieldTable.Metadata && table == 0)
             {
                 continue;
@@ -316,6 +321,9 @@ internal sealed class RandomPipelines(Random random, bool meters = false)
 
         return new Match(value, mask);
     }
+
+    /// <summary>One of the fields; where there are meters, what they write more often than others.</summary>
+    private Field Weighted(Field[] fields) => meters && random.Next(6) == 0 ? FieldTable.IpDscp : Pick(fields);
 
     /// <summary>A value of a field, from the pools.</summary>
     internal UInt128 Value(Field field)

@@ -578,7 +578,7 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
         public void Drop(DropReason reason)
         {
             Metered |= reason == DropReason.Meter;
-            Failed |= reason != DropReason.Meter;
+            Failed |= reason is DropReason.ActionError or DropReason.BadProgram; // to send nothing is no failure
         }
     }
 
