@@ -83,6 +83,20 @@ public interface IDatapath : IDisposable
     /// <summary>The counters of a meter now, without a system call; null when there is none.</summary>
     DpMeterStats? ReadMeter(uint slot);
 
+    /// <summary>
+    /// The megaflows of a former process that this datapath has taken over and that forward since; the first call has them. They count
+    /// in <see cref="FlowCount"/> and are treated as any other.
+    /// </summary>
+    IReadOnlyList<AdoptedFlow> TakeAdoptedFlows() => [];
+
+    /// <summary>Programs of megaflows that were taken over may name slots of meters below this.</summary>
+    uint AdoptedMeterSlots => 0;
+
+    /// <summary>No program names a meter of a former process any more: they are removed, but those that were set anew.</summary>
+    void RemoveAdoptedMeters()
+    {
+    }
+
     /// <summary>Waits until every packet that entered before the call has left the datapath's programs.</summary>
     void Synchronize();
 
@@ -153,6 +167,13 @@ public sealed record DpPort(uint Number, string Name, int IfIndex, DpPortFlags F
 public abstract class MegaflowHandle
 {
 }
+
+/// <summary>A megaflow of a former process.</summary>
+/// <param name="Handle">Its name from now on.</param>
+/// <param name="Key">Masked key.</param>
+/// <param name="Mask">Its mask.</param>
+/// <param name="Actions">Its program, as the former process wrote it.</param>
+public sealed record AdoptedFlow(MegaflowHandle Handle, FlowKey Key, FlowKey Mask, DpActions Actions);
 
 /// <summary>Statistics of a megaflow.</summary>
 /// <param name="Packets">Packets that ran its program.</param>

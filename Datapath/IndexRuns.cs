@@ -10,6 +10,18 @@ internal sealed class IndexRuns(int count)
     /// <summary>The first of <paramref name="length"/> free indexes, now taken; null when there are not so many in a row.</summary>
     public int? Take(int length) => Search(_next, count, length) ?? Search(0, Math.Min(count, _next + length), length);
 
+    /// <summary>Takes a certain run; false when some of it is taken.</summary>
+    public bool TakeAt(int first, int length)
+    {
+        if (first < 0 || length < 0 || first > count - length || _taken.AsSpan(first, length).Contains(true))
+        {
+            return false;
+        }
+
+        _taken.AsSpan(first, length).Fill(true);
+        return true;
+    }
+
     /// <summary>Gives a run back.</summary>
     public void Free(int first, int length) => _taken.AsSpan(first, length).Clear();
 

@@ -26,9 +26,74 @@ internal sealed class MeterTable(MappedArray<MeterEntry> meters, MappedArray<Met
     private readonly Lock _gate = new();
     private readonly IndexRuns _runs = new(bands.Length);
     private readonly Dictionary<uint, Run> _set = [];
+    private readonly HashSet<uint> _adopted = [];
 
     /// <summary>Most meters.</summary>
     public uint MaxMeters => (uint)meters.Length;
+
+    /// <summary>One above the highest slot that was taken over and not set anew. The last slot, which is the slow path's in every process, does not count.</summary>
+    public uint Adopted
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _adopted.Where(slot => slot + 1 < MaxMeters).Select(slot => slot + 1).DefaultIfEmpty().Max();
+            }
+        }
+    }
+
+    /// <summary>Takes over the meters that a former process has left in the maps.</summary>
+    /// <exception cref="InvalidDataException">They contradict themselves.</exception>
+    public void Adopt()
+    {
+        lock (_gate)
+        {
+            for (int slot = 0; slot < meters.Length; slot++)
+            {
+                MeterEntry meter = meters[slot];
+                if ((meter.Flags & Abi.MeterActive) == 0)
+                {
+                    continue;
+                }
+
+                if (meter.NBands > Abi.MaxBands || !_runs.TakeAt((int)Math.Min(meter.Bands, int.MaxValue), meter.NBands))
+                {
+                    throw new InvalidDataException($"meter {slot} has {meter.NBands} bands from {meter.Bands} on, which are not there or another's");
+                }
+
+                _set.Add((uint)slot, new Run((int)meter.Bands, [.. Enumerable.Range(0, meter.NBands)]));
+                _adopted.Add((uint)slot);
+            }
+        }
+    }
+
+    /// <summary>Removes what was taken over and not set anew: no program names it any more.</summary>
+    public void RemoveAdopted()
+    {
+        uint[] slots;
+        lock (_gate)
+        {
+            slots = [.. _adopted];
+            foreach (uint slot in slots)
+            {
+                Publish(slot, default);
+            }
+
+            if (slots.Length > 0)
+            {
+                grace();
+            }
+
+            foreach (uint slot in slots)
+            {
+                _set.Remove(slot, out Run old);
+                _runs.Free(old.First, old.Order.Length);
+            }
+
+            _adopted.Clear();
+        }
+    }
 
     /// <inheritdoc cref="IDatapath.SetMeter"/>
     public bool Set(uint slot, DpMeter meter)
@@ -58,9 +123,9 @@ internal sealed class MeterTable(MappedArray<MeterEntry> meters, MappedArray<Met
             }
 
             bool replaces = _set.Remove(slot, out Run old);
-            if (!replaces)
+            if (_adopted.Remove(slot) || !replaces)
             {
-                // No program can be adding to them: the slot's last meter was removed with a grace period.
+                // No program can be adding to them: the slot's last meter was removed with a grace period (or is another's, of a former process).
                 meters[(int)slot].Packets = 0;
                 meters[(int)slot].Bytes = 0;
             }

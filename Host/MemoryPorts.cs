@@ -28,6 +28,9 @@ internal sealed class MemoryPorts(IReadOnlyList<PortOption> ports, IDatapath dat
     }
 
     /// <inheritdoc/>
+    public bool LeaveBehind { get; set; }
+
+    /// <inheritdoc/>
     public void SetUp(SwitchPort port, bool up)
     {
         PortDescription description = port.Description with

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using OvsBridge.Datapath;
+using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Host.Logging;
 using OvsBridge.Host.Options;
 using OvsBridge.Host.Unixctl;
@@ -10,7 +11,7 @@ using OvsBridge.Translator.Xlate;
 namespace OvsBridge.Host;
 
 /// <summary>The OpenFlow agent and what forwards for it, wired to a datapath.</summary>
-internal sealed class Pipeline : IDisposable
+internal sealed partial class Pipeline : IDisposable
 {
     private readonly SwitchOptions _options;
     private readonly IDatapath _datapath;
@@ -18,6 +19,7 @@ internal sealed class Pipeline : IDisposable
     private readonly TimeProvider _time;
     private readonly Forwarding _forwarding;
     private readonly ForwardingWatch _watch;
+    private readonly ILogger _logger;
 
     private Pipeline(SwitchOptions options, ulong datapathId, IDatapath datapath, IPorts ports, TimeProvider time, LogControl logs)
     {
@@ -38,6 +40,12 @@ internal sealed class Pipeline : IDisposable
         };
         Switch = new OfSwitch(identity, _forwarding, ports, ports, new DatapathMeters(datapath), time);
         _forwarding.PacketIns = Switch;
+        _logger = logs.CreateLogger<Pipeline>();
+        _forwarding.Swept = sweep =>
+        {
+            if (sweep.Kept + sweep.Corrected + sweep.Removed > 0)
+                LogSwept(sweep.Kept, sweep.Corrected, sweep.Removed);
+        };
         _watch = new ForwardingWatch(_forwarding, datapath, time, logs.CreateLogger<ForwardingWatch>());
     }
 
@@ -51,6 +59,15 @@ internal sealed class Pipeline : IDisposable
     /// <summary>Begins to take packets.</summary>
     public void Start()
     {
+        if ((_datapath as EbpfDatapath)?.Adopted is { } adopted)
+        {
+            int flows = _forwarding.Adopt(_options.RestartGrace);
+            if (adopted.Refusal is not null)
+                LogRefused(adopted.Refusal);
+            else if (flows > 0)
+                LogAdopted(flows, adopted.Masks, _options.RestartGrace.TotalSeconds);
+        }
+
         _forwarding.Start();
         _watch.Start();
     }
@@ -65,6 +82,14 @@ internal sealed class Pipeline : IDisposable
         MonitorCommand.Register(commands, view);
     }
 
+    /// <summary>Has the datapath forward on when this ends, by the megaflows that are there.</summary>
+    public void LeaveBehind()
+    {
+        _forwarding.LeaveBehind = true;
+        if (_datapath is EbpfDatapath kernel)
+            kernel.LeaveBehind = true;
+    }
+
     /// <summary>Ends it. Connections have gone, and nothing comes in any more.</summary>
     public void Dispose()
     {
@@ -72,4 +97,13 @@ internal sealed class Pipeline : IDisposable
         Switch.Dispose();
         _forwarding.Dispose();
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "took over {flows} megaflows with {masks} masks; they forward until a controller has added flows, or for {seconds} s")]
+    private partial void LogAdopted(int flows, int masks, double seconds);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the tables that a former process left are not taken over, and new ones replace them: {reason}")]
+    private partial void LogRefused(string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "the former process's megaflows follow the flows now: {kept} kept, {corrected} corrected, {removed} removed")]
+    private partial void LogSwept(int kept, int corrected, int removed);
 }

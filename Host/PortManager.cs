@@ -88,6 +88,18 @@ internal sealed partial class PortManager : IPorts
     public IReadOnlyList<PortQueue> ReadQueues(SwitchPort port) => [.. _links.ReadQueues(port.IfIndex).Where(queue => queue.Minor is > 0 and <= 0xf000).Select(queue =>
         new PortQueue(queue.Minor - 1u, Kbps(queue.MinBytesPerSecond), Kbps(queue.MaxBytesPerSecond), queue.TxBytes, queue.TxPackets, queue.Drops))];
 
+    /// <inheritdoc/>
+    public bool LeaveBehind { get; set; }
+
+    /// <summary>The ports that <see cref="Start"/> adds, for the datapath.</summary>
+    public static IReadOnlyList<DpPort> Wanted(IReadOnlyList<PortOption> ports, IReadOnlyList<Link> links, LocalDevice? local)
+    {
+        List<DpPort> wanted = [.. ports.Zip(links, (port, link) => new DpPort(DatapathNumber(port.Number), link.Name, link.IfIndex))];
+        if (local is not null)
+            wanted.Add(new DpPort(OfPorts.DatapathLocal, local.Name, local.PortIfIndex));
+        return wanted;
+    }
+
     /// <summary>Stops to follow interfaces, and takes the ports out of the datapath. The switch is not told.</summary>
     public void Dispose()
     {
@@ -95,8 +107,12 @@ internal sealed partial class PortManager : IPorts
             return;
         _disposed = true;
         _monitor.Dispose();
-        foreach (SwitchPort port in _ports.Values)
-            Detach(port);
+        if (!LeaveBehind)
+        {
+            foreach (SwitchPort port in _ports.Values)
+                Detach(port);
+        }
+
         _ports.Clear();
         _promiscuous.Dispose();
     }

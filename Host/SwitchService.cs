@@ -51,7 +51,7 @@ internal sealed class SwitchService(SwitchOptions options, LogControl logs, IHos
         LinkTable? links = options.Datapath == DatapathKind.Memory ? null : Undo(new LinkTable());
         IReadOnlyList<Link> ports = links is null ? [] : PortManager.Check(options.Ports, links);
         LocalDevice? local = links is not null && options.LocalPort ? Undo(LocalDevice.Open(options.Bridge, ports, links)) : null;
-        IDatapath datapath = Undo(DatapathFactory.Open(options));
+        IDatapath datapath = Undo(DatapathFactory.Open(options, PortManager.Wanted(options.Ports, ports, local)));
         IPorts portManager = links is null
             ? new MemoryPorts(options.Ports, datapath, time)
             : new PortManager(options.Ports, local, links, datapath, time, logs.CreateLogger<PortManager>());
@@ -62,7 +62,17 @@ internal sealed class SwitchService(SwitchOptions options, LogControl logs, IHos
         pipeline.Start();
 
         UnixctlCommands commands = new();
-        GeneralCommands.Register(commands, logs, lifetime.StopApplication);
+        GeneralCommands.Register(commands, logs, keep =>
+        {
+            if (keep)
+            {
+                pipeline.LeaveBehind();
+                portManager.LeaveBehind = true;
+                local?.LeaveBehind = true;
+            }
+
+            lifetime.StopApplication();
+        });
         pipeline.Register(commands);
         List<OfConnector> connectors = [];
         ControllerCommands.Register(commands, options.Bridge, pipeline.Switch, connectors);

@@ -172,7 +172,10 @@ struct table_head {
 	__u32 n_cpus;		/* possible CPUs; second half of the keys of upcalls */
 	__u32 stats_cpus;	/* CPUs that flow_stats has slots for */
 	__u32 sample_rate;	/* tell user space of one packet in so many (struct packet_sample); 0: of none */
-	__u64 _pad[4];
+	__u64 owner;		/* whose these tables are: a hash of run directory and bridge */
+	__u32 abi_version;	/* OVSB_ABI_VERSION when they are complete: a later process may take them over */
+	__u32 _pad0;
+	__u64 _pad[2];
 };
 
 _Static_assert(sizeof(struct table_head) == 64, "table_head");

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using OvsBridge.Datapath.Interop;
 
 namespace OvsBridge.Datapath.Ebpf;
@@ -51,6 +52,75 @@ internal sealed unsafe class ActionPrograms(MappedArray<ActionBlock> blocks)
         {
             _free.Return(block);
         }
+    }
+
+    /// <summary>Takes over a program that is in the map, for one flow more.</summary>
+    /// <param name="first">Its first block; 0: the empty program.</param>
+    /// <param name="known">Programs that were taken over before, by their first block; the new one is added.</param>
+    /// <exception cref="InvalidDataException">It is malformed.</exception>
+    public ActionProgram Adopt(uint first, Dictionary<uint, ActionProgram> known)
+    {
+        if (known.TryGetValue(first, out ActionProgram? program))
+        {
+            program.Users++;
+            return program;
+        }
+
+        List<int> chain = [];
+        List<byte> bytes = [];
+        for (uint block = first; block != 0; block = blocks[(int)block].Next)
+        {
+            if (block >= (uint)blocks.Length || chain.Count == Abi.MaxActions)
+            {
+                throw new InvalidDataException($"the program at block {first} does not end, or leaves the map");
+            }
+
+            ref ActionBlock part = ref blocks[(int)block];
+            if (part.Len > Abi.ActionData)
+            {
+                throw new InvalidDataException($"block {block} has {part.Len} bytes");
+            }
+
+            fixed (byte* data = part.Data)
+            {
+                bytes.AddRange(new ReadOnlySpan<byte>(data, part.Len));
+            }
+
+            chain.Add((int)block);
+        }
+
+        DpActions actions = DpActions.FromBytes(CollectionsMarshal.AsSpan(bytes));
+        int count = 0;
+        foreach (DpActionView action in actions)
+        {
+            count++;
+            if (!Enum.IsDefined(action.Type))
+            {
+                throw new InvalidDataException($"the program at block {first} has an action {(int)action.Type}");
+            }
+        }
+
+        program = new ActionProgram(actions, chain);
+        if (count > Abi.MaxActions || !_programs.TryAdd(actions, program))
+        {
+            throw new InvalidDataException($"the program at block {first} is too long, or there twice");
+        }
+
+        known.Add(first, program);
+        return program;
+    }
+
+    /// <summary>After the last <see cref="Adopt"/>: the blocks of these programs are in use.</summary>
+    /// <exception cref="InvalidDataException">Two have a block in common.</exception>
+    public void Reserve(IEnumerable<ActionProgram> adopted)
+    {
+        HashSet<int> used = [];
+        if (!adopted.SelectMany(program => program.Blocks).All(used.Add))
+        {
+            throw new InvalidDataException("two programs have a block in common");
+        }
+
+        _free.Reserve(used);
     }
 
     private List<int>? Write(DpActions actions)

@@ -37,6 +37,29 @@ internal readonly struct BpfMap
         }
     }
 
+    /// <summary>
+    /// Has the object use a map that is there instead of a new one, before load and after <see cref="Resize"/>.
+    /// </summary>
+    /// <exception cref="InvalidDataException">It is defined otherwise.</exception>
+    public void Reuse(int fd, in LibBpf.MapInfo there)
+    {
+        (uint Type, uint Key, uint Value, uint Entries, uint Flags) wanted =
+            (LibBpf.MapType(_map), LibBpf.MapKeySize(_map), LibBpf.MapValueSize(_map), LibBpf.MapMaxEntries(_map), LibBpf.MapFlags(_map));
+        (uint Type, uint Key, uint Value, uint Entries, uint Flags) found = (there.Type, there.KeySize, there.ValueSize, there.MaxEntries, there.Flags);
+        if (found != wanted)
+        {
+            throw new InvalidDataException(
+                $"map {Name} has type {found.Type}, keys of {found.Key} and values of {found.Value} bytes, {found.Entries} entries, flags 0x{found.Flags:x}; "
+                + $"wanted are {wanted.Type}, {wanted.Key}, {wanted.Value}, {wanted.Entries}, 0x{wanted.Flags:x}");
+        }
+
+        int result = LibBpf.MapReuse(_map, fd);
+        if (result < 0)
+        {
+            throw Errno.Failed($"taking over map {Name}", -result);
+        }
+    }
+
     /// <summary>Maps the values of a loaded BPF_F_MMAPABLE array.</summary>
     /// <exception cref="DatapathException">The size of a value is not that of <typeparamref name="T"/>, or the kernel
     /// refuses.</exception>

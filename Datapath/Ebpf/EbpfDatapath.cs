@@ -47,35 +47,49 @@ public sealed class EbpfDatapath : IDatapath
     private readonly ConcurrentBag<DpActionExecutor> _executors = [];
     private readonly ITimer? _sorter;
     private readonly int _cpus;
+    private readonly System.Net.Sockets.Socket? _tablesOwner;
+    private List<AdoptedFlow> _adoptedFlows = [];
     private ulong _ownHits, _ownMisses, _ownRecirculated;
     private int _disposed;
 
-    /// <summary>Loads the programs.</summary>
-    /// <exception cref="DatapathException">Missing rights, or a kernel that can't run them; the message says what and
-    /// why.</exception>
+    /// <summary>Loads the programs, and takes over the tables of a former process if the options say so and they are right.</summary>
+    /// <exception cref="DatapathException">Missing rights, a kernel that can't run them, or another daemon has an interface; the message says
+    /// what and why.</exception>
     public EbpfDatapath(EbpfDatapathOptions? options = null)
     {
         options ??= new EbpfDatapathOptions();
         LibBpfMessages.Silence();
         _cpus = Cpus.Possible;
-        _bpf = BpfObject.OpenResource(ObjectName);
+        string? refusal = null;
         try
         {
-            Resize(_bpf, options.MaxFlows);
-            _bpf.Constant<uint>("weak_memory") = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0u : 1u;
-            _bpf.Constant<uint>("use_flow_cache") = options.FlowCache ? 1u : 0u;
-            _bpf.Load(Program);
-            _stats = _bpf.Map("dp_stats").MapValues<DpStats>();
-            _drops = _bpf.Map("drop_stats").MapValues<ulong>();
-            _head = _bpf.Map(".data.table_head").MapValues<TableHead>();
-            _grace = new GracePeriod(_stats);
-            _flows = new FlowTable(_bpf, _grace);
-            _ports = new PortTable(_bpf.Map("in_ports").MapValues<InPort>(), _bpf.Map("out_ports").MapValues<OutPort>());
-            _meters = new MeterTable(
-                _bpf.Map("meters").MapValues<MeterEntry>(),
-                _bpf.Map("meter_bands").MapValues<MeterBandEntry>(),
-                static () => (ulong)Stopwatch.GetTimestamp(), // CLOCK_MONOTONIC in nanoseconds, as bpf_ktime_get_ns
-                _grace.Wait);
+            Tables? tables = null;
+            uint[] programs = options.Adopt is { } request ? Hold(request.Ports) : [];
+            if (programs.Length > 0)
+            {
+                try
+                {
+                    using Adoption adoption = Adoption.Open(programs);
+                    tables = Open(options, adoption);
+                    _tablesOwner = adoption.TakeOwnership();
+                }
+                catch (Exception exception) when (exception is InvalidDataException or DatapathException)
+                {
+                    refusal = exception.Message;
+                }
+            }
+
+            (_bpf, _head, _stats, _drops, _grace, _flows, _ports, _meters) = tables ?? Open(options, null);
+            if (programs.Length > 0)
+            {
+                Adopted = new AdoptionReport(refusal, _flows.Count, _flows.MaskCount);
+                if (refusal is null)
+                {
+                    _adoptedFlows = _flows.List();
+                    AdoptedMeterSlots = _meters.Adopted;
+                }
+            }
+
             _sender = new PacketSender();
             _upcalls = new UpcallReader(
                 _bpf.Map("upcalls"), _bpf.Map(".data.upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
@@ -83,7 +97,9 @@ public sealed class EbpfDatapath : IDatapath
         catch
         {
             _sender?.Dispose();
-            _bpf.Dispose();
+            _bpf?.Dispose();
+            _attacher.Dispose();
+            _tablesOwner?.Dispose();
             throw;
         }
 
@@ -101,6 +117,15 @@ public sealed class EbpfDatapath : IDatapath
     /// <inheritdoc/>
     public string Kind => "tc";
 
+    /// <summary>How taking over went; null: there was nothing.</summary>
+    public AdoptionReport? Adopted { get; }
+
+    /// <summary>Whether <see cref="Dispose"/> leaves program and tables to the next process, as a killed one does.</summary>
+    public bool LeaveBehind { get; set; }
+
+    /// <inheritdoc/>
+    public uint AdoptedMeterSlots { get; }
+
     /// <inheritdoc/>
     public DatapathCapabilities Capabilities { get; }
 
@@ -112,6 +137,9 @@ public sealed class EbpfDatapath : IDatapath
 
     /// <summary>The flow table, for tests.</summary>
     internal FlowTable Flows => _flows;
+
+    /// <summary>The loaded object, for tests.</summary>
+    internal BpfObject Bpf => _bpf;
 
     /// <summary>The upcalls' reader, for tests.</summary>
     internal UpcallReader Upcalls => _upcalls;
@@ -161,6 +189,12 @@ public sealed class EbpfDatapath : IDatapath
             _ports.SetFlags(_ports.Find(number) ?? throw new ArgumentException($"there is no port {number}", nameof(number)), flags);
         }
     }
+
+    /// <inheritdoc/>
+    public IReadOnlyList<AdoptedFlow> TakeAdoptedFlows() => Interlocked.Exchange(ref _adoptedFlows, []);
+
+    /// <inheritdoc/>
+    public void RemoveAdoptedMeters() => _meters.RemoveAdopted();
 
     /// <inheritdoc/>
     public MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions)
@@ -282,12 +316,91 @@ public sealed class EbpfDatapath : IDatapath
         _sorter?.Dispose();
         lock (_portLock)
         {
+            if (LeaveBehind)
+            {
+                _attacher.Leave();
+            }
+
             _attacher.Dispose();
         }
 
         _upcalls.Dispose();
         _sender.Dispose();
         _bpf.Dispose();
+        _tablesOwner?.Dispose();
+    }
+
+    /// <summary>Takes the ownership of the interfaces, and tells which programs are on them.</summary>
+    private uint[] Hold(IReadOnlyList<DpPort> ports)
+    {
+        List<uint> programs = [];
+        foreach (DpPort port in ports)
+        {
+            if (_attacher.Hold(port.Name, port.IfIndex) is { } program)
+            {
+                programs.Add(program);
+            }
+        }
+
+        return [.. programs];
+    }
+
+    /// <summary>Loads the program with new tables, or with those of <paramref name="adoption"/>.</summary>
+    /// <exception cref="InvalidDataException">They can't be taken over.</exception>
+    private static Tables Open(EbpfDatapathOptions options, Adoption? adoption)
+    {
+        BpfObject bpf = BpfObject.OpenResource(ObjectName);
+        try
+        {
+            Resize(bpf, options.MaxFlows);
+            bpf.Constant<uint>("weak_memory") = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0u : 1u;
+            bpf.Constant<uint>("use_flow_cache") = options.FlowCache ? 1u : 0u;
+            adoption?.Reuse(bpf);
+            bpf.Load(Program);
+            MappedArray<TableHead> head = bpf.Map(".data.table_head").MapValues<TableHead>();
+            if (adoption is not null)
+            {
+                Adoption.Check(head[0], options.Adopt!.Owner);
+            }
+
+            MappedArray<DpStats> stats = bpf.Map("dp_stats").MapValues<DpStats>();
+            GracePeriod grace = new(stats);
+            PortTable ports = new(bpf.Map("in_ports").MapValues<InPort>(), bpf.Map("out_ports").MapValues<OutPort>());
+            IReadOnlyList<int> gone = adoption is null ? [] : ports.Adopt(options.Adopt!.Ports);
+            MeterTable meters = new(
+                bpf.Map("meters").MapValues<MeterEntry>(),
+                bpf.Map("meter_bands").MapValues<MeterBandEntry>(),
+                static () => (ulong)Stopwatch.GetTimestamp(), // CLOCK_MONOTONIC in nanoseconds, as bpf_ktime_get_ns
+                grace.Wait);
+            if (adoption is not null)
+            {
+                meters.Adopt();
+            }
+
+            FlowTable flows = new(bpf, grace, adoption is not null);
+            if (adoption is not null)
+            {
+                ports.Forget(gone, options.Adopt!.Ports);
+                grace.Wait();
+                foreach (int ifIndex in gone)
+                {
+                    _ = PortAttacher.RemoveLeftover($"number {ifIndex}", ifIndex);
+                }
+            }
+            else if (options.Adopt is { } next)
+            {
+                head[0].Owner = next.Owner;
+                Volatile.Write(ref head[0].AbiVersion, Abi.Version); // last: from now on they may be taken over
+            }
+
+            head[0].SampleRate = 0; // who asked has gone
+            return new Tables(bpf, head, stats, bpf.Map("drop_stats").MapValues<ulong>(), grace, flows, ports, meters);
+        }
+        catch
+        {
+            bpf.Dispose();
+            throw;
+        }
     }
 
     private PacketSample Sample(in PacketSampleRecord record)
@@ -335,6 +448,9 @@ public sealed class EbpfDatapath : IDatapath
             }
         }
     }
+
+    private sealed record Tables(
+        BpfObject Bpf, MappedArray<TableHead> Head, MappedArray<DpStats> Stats, MappedArray<ulong> Drops, GracePeriod Grace, FlowTable Flows, PortTable Ports, MeterTable Meters);
 
     /// <summary>One packet that user space holds, on its way through a program, and through more when it goes round.</summary>
     private sealed class Execution(EbpfDatapath datapath, DpActionExecutor executor, IUpcallSink? sink) : IDpActionOwner

@@ -17,4 +17,7 @@ public sealed record EbpfDatapathOptions
 
     /// <summary>The clock of that.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
+
+    /// <summary>Whose tables to take over, if they are there; null: new ones, that nobody takes over.</summary>
+    public AdoptionRequest? Adopt { get; init; }
 }

@@ -42,7 +42,12 @@ internal sealed class FlowTable
     private uint _serial;
     private long _refused;
 
-    public unsafe FlowTable(BpfObject bpf, GracePeriod grace)
+    /// <summary>Makes the tables of a loaded object ready, or takes over what is in them.</summary>
+    /// <param name="bpf">The object.</param>
+    /// <param name="grace">Its grace periods.</param>
+    /// <param name="adopt">Whether the maps are those of a former process; whose is checked already.</param>
+    /// <exception cref="InvalidDataException">The tables to take over contradict themselves.</exception>
+    public unsafe FlowTable(BpfObject bpf, GracePeriod grace, bool adopt = false)
     {
         MappedArray<TableHead> head = bpf.Map(".data.table_head").MapValues<TableHead>();
         _buckets = bpf.Map("buckets").MapValues<FlowBucket>();
@@ -55,10 +60,24 @@ internal sealed class FlowTable
         _free = new IndexPool(0, _maxFlows);
         _byIndex = new EbpfMegaflow?[_maxFlows];
         _programs = new ActionPrograms(bpf.Map("action_blocks").MapValues<ActionBlock>());
-        Span<byte> seed = stackalloc byte[8];
-        RandomNumberGenerator.Fill(seed); // an attacker must not know which keys share a bucket
-        head[0].BucketMask = _bucketMask;
-        head[0].HashSeed = MemoryMarshal.Read<ulong>(seed);
+        if (adopt)
+        {
+            if ((head[0].BucketMask, head[0].MaxFlows, head[0].NCpus, head[0].StatsCpus) != (_bucketMask, (uint)_maxFlows, (uint)Cpus.Possible, (uint)_cpus))
+            {
+                throw new InvalidDataException("the sizes in table_head are not those of the maps");
+            }
+        }
+        else
+        {
+            Span<byte> seed = stackalloc byte[8];
+            RandomNumberGenerator.Fill(seed); // an attacker must not know which keys share a bucket
+            head[0].BucketMask = _bucketMask;
+            head[0].HashSeed = MemoryMarshal.Read<ulong>(seed);
+            head[0].MaxFlows = (uint)_maxFlows;
+            head[0].NCpus = (uint)Cpus.Possible;
+            head[0].StatsCpus = (uint)_cpus;
+        }
+
         _hashKey = HashKeyOf(head[0].HashSeed);
         MappedArray<HashKey> hashKey = bpf.Map(".data.hash_key").MapValues<HashKey>();
         for (int i = 0; i < _hashKey.Length; i++)
@@ -66,15 +85,16 @@ internal sealed class FlowTable
             hashKey[0].Word[i] = _hashKey[i];
         }
 
-        head[0].MaxFlows = (uint)_maxFlows;
-        head[0].NCpus = (uint)Cpus.Possible;
-        head[0].StatsCpus = (uint)_cpus;
         _masks = new MaskTable(
             bpf.Map("masks").MapValues<MaskEntry>(),
             bpf.Map("mask_lists").MapValues<MaskList>(),
             bpf.Map("mask_hits").MapValues<ulong>(),
             head,
             grace);
+        if (adopt)
+        {
+            Adopt();
+        }
     }
 
     /// <summary>Sets the sizes of the flow table's maps.</summary>
@@ -119,6 +139,21 @@ internal sealed class FlowTable
             {
                 return [.. _masks.Order.Select(mask => (mask.Mask, mask.Flows))];
             }
+        }
+    }
+
+    /// <summary>All flows, as they are in the maps.</summary>
+    public List<AdoptedFlow> List()
+    {
+        lock (_lock)
+        {
+            List<AdoptedFlow> result = [];
+            foreach (EbpfMegaflow flow in _byIndex.OfType<EbpfMegaflow>())
+            {
+                result.Add(new AdoptedFlow(flow, KeyOf(flow.Index, flow.Mask), flow.Mask.Mask, flow.Program.Actions));
+            }
+
+            return result;
         }
     }
 
@@ -346,6 +381,110 @@ internal sealed class FlowTable
     }
 
     private uint NextSerial() => ++_serial == 0 ? ++_serial : _serial;
+
+    private unsafe FlowKey KeyOf(int index, SearchMask mask)
+    {
+        FlowKey key = default;
+        for (int i = 0; i < mask.Words.Length; i++)
+        {
+            key.AsMutableWords()[mask.Words[i]] = _flows[index].Word[i];
+        }
+
+        return key;
+    }
+
+    /// <summary>
+    /// Rebuilds the view of what a former process has left in the maps. Only reads, so that one who refuses has changed nothing, but for
+    /// what its death has left half done: masks without flows, overflow counts.
+    /// </summary>
+    private void Adopt()
+    {
+        Dictionary<int, SearchMask> masks = _masks.Adopt();
+        Dictionary<uint, ActionProgram> programs = [];
+        uint[] overflow = new uint[_buckets.Length];
+        List<(int Bucket, int Slot)> halfRemoved = [];
+        for (int bucket = 0; bucket < _buckets.Length; bucket++)
+        {
+            for (int slot = 0; slot < Abi.BucketSlots; slot++)
+            {
+                FlowRef reference = _buckets[bucket].Slot[slot];
+                if (reference.Tag == 0)
+                {
+                    continue;
+                }
+
+                if (reference.Flow >= (uint)_maxFlows || _byIndex[(int)reference.Flow] is not null)
+                {
+                    throw new InvalidDataException($"bucket {bucket} names flow {reference.Flow}, which is not there or elsewhere too");
+                }
+
+                int index = (int)reference.Flow;
+                if ((_flows[index].Flags & Abi.FlowLive) == 0)
+                {
+                    halfRemoved.Add((bucket, slot));
+                    continue;
+                }
+
+                if (!masks.TryGetValue(_flows[index].Mask, out SearchMask? mask))
+                {
+                    throw new InvalidDataException($"flow {index} has mask {_flows[index].Mask}, which is not in force");
+                }
+
+                FlowKey key = KeyOf(index, mask);
+                (uint tag, uint home, uint other) = Place(mask, key);
+                if (key != key.Masked(mask.Mask) || tag != reference.Tag || (bucket != home && bucket != other))
+                {
+                    throw new InvalidDataException($"flow {index} is not where its key belongs");
+                }
+
+                ulong ufid = _flows[index].Ufid;
+                if ((uint)ufid != (uint)index)
+                {
+                    throw new InvalidDataException($"flow {index} has another's ufid");
+                }
+
+                _serial = Math.Max(_serial, (uint)(ufid >> 32));
+                mask.Flows++;
+                overflow[home] += bucket == home ? 0u : 1;
+                _byIndex[index] = new EbpfMegaflow(this, index, mask, _programs.Adopt(_flows[index].Actions, programs), ufid)
+                {
+                    Home = home,
+                    Bucket = (uint)bucket,
+                    Slot = slot,
+                };
+                _count++;
+            }
+        }
+
+        _programs.Reserve(programs.Values);
+        _free.Reserve(_byIndex.OfType<EbpfMegaflow>().Select(flow => flow.Index));
+        foreach ((int bucket, int slot) in halfRemoved)
+        {
+            Volatile.Write(ref Unsafe.As<FlowRef, ulong>(ref _buckets[bucket].Slot[slot]), 0);
+        }
+
+        for (int index = 0; index < _maxFlows; index++)
+        {
+            if (_byIndex[index] is null && (_flows[index].Flags & Abi.FlowLive) != 0)
+            {
+                Volatile.Write(ref _flows[index].Flags, 0); // complete, but no bucket named it yet
+            }
+        }
+
+        for (int bucket = 0; bucket < overflow.Length; bucket++)
+        {
+            Volatile.Write(ref _buckets[bucket].Overflow, overflow[bucket]);
+        }
+
+        List<SearchMask> unused = [.. _masks.Order.Where(mask => mask.Flows == 0)];
+        if (unused.Count > 0)
+        {
+            _masks.Unlist(unused);
+        }
+
+        _grace.Wait(); // what was unlinked before may be reused from now on
+        unused.ForEach(_masks.Free);
+    }
 
     private EbpfMegaflow? Refuse()
     {

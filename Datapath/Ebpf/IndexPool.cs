@@ -14,6 +14,21 @@ internal sealed class IndexPool(int first, int count)
     /// <summary>An index that nobody has, or -1. One that was returned comes first: its memory is warm.</summary>
     public int Take() => _returned.TryPop(out int index) ? index : _next < count ? _next++ : -1;
 
+    /// <summary>Of a new pool: keeps back what is in use already.</summary>
+    /// <param name="used">Indices from the first on.</param>
+    public void Reserve(IEnumerable<int> used)
+    {
+        foreach (int index in used.Order())
+        {
+            while (_next < index)
+            {
+                _returned.Push(_next++);
+            }
+
+            _next = index + 1;
+        }
+    }
+
     /// <summary>Takes back an index that no program can be using.</summary>
     public void Return(int index) => _returned.Push(index);
 }

@@ -124,6 +124,58 @@ internal sealed unsafe class MaskTable
         return true;
     }
 
+    /// <summary>Takes over the masks that are in force, in their order, none with a flow yet.</summary>
+    /// <returns>The masks by their numbers.</returns>
+    /// <exception cref="InvalidDataException">The tables contradict themselves.</exception>
+    public Dictionary<int, SearchMask> Adopt()
+    {
+        ref TableHead head = ref _head[0];
+        if (head.ActiveList >= Abi.MaskLists)
+        {
+            throw new InvalidDataException($"list {head.ActiveList} of masks is in force");
+        }
+
+        ref MaskList list = ref _lists[(int)head.ActiveList];
+        if (list.Count > Abi.MaxMasks)
+        {
+            throw new InvalidDataException($"the list of masks has {list.Count}");
+        }
+
+        Dictionary<int, SearchMask> byNumber = [];
+        for (int i = 0; i < (int)list.Count; i++)
+        {
+            int number = list.Mask[i];
+            if (number >= _entries.Length)
+            {
+                throw new InvalidDataException($"the list of masks names mask {number}");
+            }
+
+            ref MaskEntry entry = ref _entries[number];
+            FlowKey bits = default;
+            for (int word = 0; word < (int)Math.Min(entry.NWords, Abi.KeyWords); word++)
+            {
+                bits.AsMutableWords()[Math.Min((int)entry.Word[word], Abi.KeyWords - 1)] = entry.Mask[word];
+            }
+
+            SearchMask mask = new(number, bits) { HitsBefore = Hits(number) };
+            bool same = mask.Words.Length == entry.NWords && mask.Seed == entry.Seed;
+            for (int word = 0; word < mask.Words.Length && same; word++)
+            {
+                same = mask.Words[word] == entry.Word[word];
+            }
+
+            if (!same || !byNumber.TryAdd(number, mask) || !_byMask.TryAdd(bits, mask))
+            {
+                throw new InvalidDataException($"mask {number} contradicts itself, or is there twice");
+            }
+
+            _order.Add(mask);
+        }
+
+        _numbers.Reserve(byNumber.Keys);
+        return byNumber;
+    }
+
     private static FlowKey PacketPart(in FlowKey mask)
     {
         FlowKey packetPart = default;

@@ -22,6 +22,17 @@ internal sealed class PortAttacher : IDisposable
     private const uint Priority = 1;
 
     private readonly Dictionary<int, Attachment> _attachments = [];
+    private readonly Dictionary<int, Socket> _held = [];
+
+    /// <summary>Takes the ownership of an interface that is to be attached to later.</summary>
+    /// <returns>Number of the program that a dead daemon left there; null: none.</returns>
+    /// <exception cref="DatapathException">Another process owns the interface.</exception>
+    public uint? Hold(string name, int ifIndex)
+    {
+        _held.Add(ifIndex, Own(name, ifIndex));
+        LibBpf.TcOptions found = Options();
+        return LibBpf.TcQuery(Hook(ifIndex, LibBpf.TcIngress), ref found) == 0 ? found.ProgramId : null;
+    }
 
     /// <summary>Attaches a program to an interface.</summary>
     /// <param name="name">For messages.</param>
@@ -30,7 +41,7 @@ internal sealed class PortAttacher : IDisposable
     /// <exception cref="DatapathException">Another process owns the interface, or the kernel refuses.</exception>
     public void Attach(string name, int ifIndex, int programFd)
     {
-        Socket owner = Own(name, ifIndex);
+        Socket owner = _held.Remove(ifIndex, out Socket? held) ? held : Own(name, ifIndex);
         try
         {
             LibBpf.TcHook hook = Hook(ifIndex, LibBpf.TcIngress);
@@ -46,7 +57,7 @@ internal sealed class PortAttacher : IDisposable
             LibBpf.TcOptions options = Options();
             options.ProgramFd = programFd;
             options.Flags = LibBpf.TcReplace;
-            result = LibBpf.TcAttach(hook, ref options);
+            result = LibBpf.TcAttach(hook, ref options); // one that is there is replaced: packets meet the old program or the new one
             if (result != 0)
             {
                 RemoveQdisc(ifIndex, made);
@@ -77,9 +88,26 @@ internal sealed class PortAttacher : IDisposable
         return true;
     }
 
+    /// <summary>Gives up everything and leaves the program where it is, for the next process.</summary>
+    public void Leave()
+    {
+        foreach (Attachment attachment in _attachments.Values)
+        {
+            attachment.Owner.Dispose();
+        }
+
+        _attachments.Clear();
+    }
+
     /// <summary>Detaches from all.</summary>
     public void Dispose()
     {
+        foreach (Socket held in _held.Values)
+        {
+            held.Dispose();
+        }
+
+        _held.Clear();
         foreach (int ifIndex in _attachments.Keys.ToArray())
         {
             Detach(ifIndex);

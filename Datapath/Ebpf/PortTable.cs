@@ -17,6 +17,54 @@ internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPor
     /// <summary>A port, or null.</summary>
     public DpPort? Find(uint number) => _ports.GetValueOrDefault(number);
 
+    /// <summary>Looks at the ports that a former process has left in the maps. Those that are still wanted go on until they are added.</summary>
+    /// <returns>Interfaces that are ports no more.</returns>
+    /// <exception cref="InvalidDataException">One has another number now, so that megaflows mean another port.</exception>
+    public List<int> Adopt(IReadOnlyList<DpPort> wanted)
+    {
+        List<int> gone = [];
+        for (int slot = 0; slot < Abi.InPortSlots; slot++)
+        {
+            InPort there = incoming[slot];
+            if (there.IfIndex == 0)
+            {
+                continue;
+            }
+
+            if (wanted.FirstOrDefault(port => port.IfIndex == there.IfIndex) is not { } port)
+            {
+                gone.Add(there.IfIndex);
+            }
+            else if (port.Number != there.Port)
+            {
+                throw new InvalidDataException($"{port.Name} was port {there.Port} and is port {port.Number} now");
+            }
+        }
+
+        return gone;
+    }
+
+    /// <summary>Takes ports of a former process out of the maps; the slots are reused after a grace period.</summary>
+    public void Forget(IReadOnlyList<int> interfaces, IReadOnlyList<DpPort> wanted)
+    {
+        foreach (int ifIndex in interfaces)
+        {
+            if (Slot(ifIndex) is >= 0 and var slot)
+            {
+                Volatile.Write(ref incoming[slot].IfIndex, 0);
+            }
+        }
+
+        HashSet<int> stay = [.. wanted.Select(port => port.IfIndex)];
+        for (int number = 0; number < outgoing.Length; number++)
+        {
+            if (outgoing[number].Flags != 0 && !stay.Contains(outgoing[number].IfIndex))
+            {
+                Volatile.Write(ref outgoing[number].Flags, 0);
+            }
+        }
+    }
+
     /// <summary>Throws if the port can't be added.</summary>
     public void Check(DpPort port)
     {
@@ -80,7 +128,8 @@ internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPor
         _ports = next;
     }
 
-    private int FreeSlot(int ifIndex) => Slot(ifIndex, 0);
+    /// <summary>The slot that has the interface already (a former process's port), else one that is free; -1: neither.</summary>
+    private int FreeSlot(int ifIndex) => Slot(ifIndex) is >= 0 and var there ? there : Slot(ifIndex, 0);
 
     private int Slot(int ifIndex) => Slot(ifIndex, ifIndex);
 

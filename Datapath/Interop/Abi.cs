@@ -88,7 +88,10 @@ internal unsafe struct TableHead
     public uint NCpus;
     public uint StatsCpus;
     public uint SampleRate;
-    public fixed ulong Pad[4];
+    public ulong Owner;
+    public uint AbiVersion;
+    public uint Pad0;
+    public fixed ulong Pad[2];
 }
 
 /// <summary><c>struct hash_key</c>.</summary>

@@ -65,6 +65,39 @@ internal static unsafe partial class LibBpf
         public int* MapKeys;
     }
 
+    /// <summary>struct bpf_prog_info, to <c>name</c>; the kernel takes a shorter one.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct ProgramInfo
+    {
+        public uint Type;
+        public uint Id;
+        public ulong Tag;
+        public uint JitedLength;
+        public uint TranslatedLength;
+        public ulong Jited;
+        public ulong Translated;
+        public ulong LoadTime;
+        public uint CreatedByUid;
+        public uint MapCount;
+        public uint* MapIds;
+        public fixed byte Name[16];
+    }
+
+    /// <summary>struct bpf_map_info, to <c>name</c>.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct MapInfo
+    {
+        public uint Type;
+        public uint Id;
+        public uint KeySize;
+        public uint ValueSize;
+        public uint MaxEntries;
+        public uint Flags;
+        public fixed byte Name[16];
+    }
+
+    internal const uint ProgramTypeSchedCls = 3; // BPF_PROG_TYPE_SCHED_CLS
+
     internal const uint PerfTypeSoftware = 1; // PERF_TYPE_SOFTWARE
     internal const ulong PerfBpfOutput = 10; // PERF_COUNT_SW_BPF_OUTPUT
     internal const ulong PerfSampleRaw = 1 << 10; // PERF_SAMPLE_RAW
@@ -107,6 +140,28 @@ internal static unsafe partial class LibBpf
 
     [LibraryImport(Library, EntryPoint = "bpf_map__max_entries")]
     internal static partial uint MapMaxEntries(nint map);
+
+    [LibraryImport(Library, EntryPoint = "bpf_map__type")]
+    internal static partial uint MapType(nint map);
+
+    [LibraryImport(Library, EntryPoint = "bpf_map__map_flags")]
+    internal static partial uint MapFlags(nint map);
+
+    /// <summary>Has the object use a map that is there, of which it takes a descriptor of its own.</summary>
+    [LibraryImport(Library, EntryPoint = "bpf_map__reuse_fd")]
+    internal static partial int MapReuse(nint map, int fd);
+
+    /// <summary>A descriptor of the program with this number; needs CAP_SYS_ADMIN.</summary>
+    [LibraryImport(Library, EntryPoint = "bpf_prog_get_fd_by_id")]
+    internal static partial int ProgramById(uint id);
+
+    /// <summary>As <see cref="ProgramById"/>, a map's.</summary>
+    [LibraryImport(Library, EntryPoint = "bpf_map_get_fd_by_id")]
+    internal static partial int MapById(uint id);
+
+    /// <summary>Fills <see cref="ProgramInfo"/> or <see cref="MapInfo"/>, by what the descriptor is of.</summary>
+    [LibraryImport(Library, EntryPoint = "bpf_obj_get_info_by_fd")]
+    internal static partial int InfoByFd(int fd, void* info, uint* size);
 
     [LibraryImport(Library, EntryPoint = "bpf_map__set_max_entries")]
     internal static partial int MapSetMaxEntries(nint map, uint count);

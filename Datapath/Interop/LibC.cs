@@ -98,6 +98,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "setrlimit", SetLastError = true)]
     internal static partial int SetResourceLimit(int resource, in ResourceLimit limit);
 
+    [LibraryImport("libc", EntryPoint = "geteuid")]
+    internal static partial uint EffectiveUserId();
+
     [LibraryImport("libc", EntryPoint = "poll", SetLastError = true)]
     internal static partial int Poll(Span<PollFd> fds, nuint count, int timeoutMs);
 

@@ -86,10 +86,13 @@ public sealed class LocalDevice : IDisposable
     /// <exception cref="DatapathException">The kernel refuses.</exception>
     public void Follow(IEnumerable<Link> ports) => Follow(ports, always: false);
 
+    /// <summary>Whether <see cref="Dispose"/> leaves the device to the next process.</summary>
+    public bool LeaveBehind { get; set; }
+
     /// <summary>Removes the device.</summary>
     public void Dispose()
     {
-        if (PortIfIndex != 0)
+        if (PortIfIndex != 0 && !LeaveBehind)
             _links.Remove(PortIfIndex); // the other end goes with it, wherever it is
         PortIfIndex = 0;
         _owner.Dispose();

@@ -27,6 +27,7 @@ internal sealed record RunOption(string Key, string Value, string Help, bool Rep
         new("packet-in-burst", "COUNT", "most packet_ins at once after a pause (default: a quarter of the rate)"),
         new("flow-limit", "COUNT", "most megaflows in the datapath (default 200000)"),
         new("slow-path-rate", "COUNT", "most packets a second that user space executes, of flows that the kernel can't run (default 50000; 0: any)"),
+        new("restart-grace", "SECONDS", "how long megaflows of a killed predecessor forward, unless a controller adds flows before (default 10)"),
         new("private-key", "FILE", "our key, PEM (for ssl: and pssl:)"),
         new("certificate", "FILE", "our certificate, PEM"),
         new("ca-cert", "FILE", "certificates of who may sign the peer's, PEM"),

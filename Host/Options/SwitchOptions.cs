@@ -77,6 +77,9 @@ internal sealed record SwitchOptions
     /// <summary>Most megaflows.</summary>
     public int FlowLimit { get; init; }
 
+    /// <summary>How long the megaflows of a former process forward, unless a controller adds flows before.</summary>
+    public TimeSpan RestartGrace { get; init; }
+
     /// <summary>Keys and certificates; null: no TLS.</summary>
     public TlsFiles? Tls { get; init; }
 
@@ -112,6 +115,7 @@ internal sealed record SwitchOptions
             PacketInBurst = (uint)Number(settings, "packet-in-burst", 0, lowest: 1, highest: 1_000_000),
             FlowLimit = Number(settings, "flow-limit", 200_000, lowest: 1, highest: 200_000),
             SlowPathRate = (uint)Number(settings, "slow-path-rate", 50_000, lowest: 0, highest: 10_000_000),
+            RestartGrace = Seconds(settings, "restart-grace", 10, lowest: 0),
             Tls = tls,
             LogLevel = Choice(settings, "log-level", VlogLevel.Info, [.. Enum.GetValues<VlogLevel>().Select(level => (level.Name(), level))]),
         };

@@ -8,7 +8,7 @@ namespace OvsBridge.Host.Unixctl;
 internal static class GeneralCommands
 {
     /// <summary>Adds them.</summary>
-    public static void Register(UnixctlCommands commands, LogControl logs, Action stop)
+    public static void Register(UnixctlCommands commands, LogControl logs, Action<bool> stop)
     {
         commands.Add("version", "", 0, 0, _ => $"{PidFile.DaemonName} ({VersionText.Product}) {VersionText.Version}", (_, json) =>
         {
@@ -18,9 +18,11 @@ internal static class GeneralCommands
             json.WriteString("version", VersionText.Version);
             json.WriteEndObject();
         });
-        commands.Add("exit", "[--cleanup]", 0, 1, _ =>
+        commands.Add("exit", "[--cleanup | --keep]", 0, 1, arguments =>
         {
-            stop();
+            if (arguments is [not ("--cleanup" or "--keep")])
+                throw new UnixctlException($"exit: '{arguments[0]}' is not --cleanup or --keep");
+            stop(arguments is ["--keep"]); // then packets go on by the megaflows that are there, and the next process takes over
             return "";
         });
         commands.Add("vlog/list", "", 0, 0, _ => ListLevels(logs));

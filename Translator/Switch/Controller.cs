@@ -57,6 +57,9 @@ internal sealed class Controller
     /// <summary>The main connection of the channel, which may be this one.</summary>
     public Controller Main { get; }
 
+    /// <summary>Whether the peer has added flows: it is not just looking, or clearing before it begins.</summary>
+    public bool HasAddedFlows { get; set; }
+
     /// <summary>Whether the peer has asked for the features, and so knows whose connection this is.</summary>
     public bool IsIdentified { get => _isIdentified; set => _isIdentified = value; }
 

@@ -14,6 +14,9 @@ public sealed class DatapathMeters(IDatapath datapath) : IMeterControl
     public uint MaxMeters => Math.Max(1, datapath.Capabilities.MaxMeters) - 1;
 
     /// <inheritdoc/>
+    public uint FirstSlot => datapath.AdoptedMeterSlots;
+
+    /// <inheritdoc/>
     public byte MaxBands => datapath.Capabilities.MaxBands;
 
     /// <inheritdoc/>

@@ -20,6 +20,14 @@ public interface IForwarding
     /// </summary>
     void CatchUp();
 
+    /// <summary>
+    /// The flows are those of a controller now: what a former process has left in the datapath is to follow them from the next
+    /// <see cref="CatchUp"/> on. Quick when there is nothing of the kind.
+    /// </summary>
+    void EndRestart()
+    {
+    }
+
     /// <summary>Returns once the counters of rules, tables, groups and buckets include what the datapath had counted before the call.</summary>
     void PushStats();
 

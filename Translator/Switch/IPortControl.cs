@@ -48,6 +48,9 @@ public interface IMeterControl
     /// <summary>Most bands of a meter.</summary>
     byte MaxBands { get; }
 
+    /// <summary>The first slot to use: what programs of a former process name is below.</summary>
+    uint FirstSlot => 0;
+
     /// <summary>Puts <paramref name="meter"/> into its slot: full buckets and, in a slot that was in use, the meter's own counters go on.</summary>
     /// <returns>False when there is no room for its bands; nothing has changed then.</returns>
     /// <exception cref="DatapathException">The kernel refuses.</exception>

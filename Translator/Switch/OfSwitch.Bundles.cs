@@ -74,6 +74,7 @@ public sealed partial class OfSwitch
             _forwarding.PacketOut(PacketInPort(packet), packet.Actions, packet.Data);
 
         // ovs-ofctl --bundle ends with the commit's reply, without a barrier.
+        _forwarding.EndRestart();
         if (!_removals.Flush())
             _forwarding.CatchUp();
     }

@@ -88,6 +88,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         {
             Snapshot = new PipelineSnapshot { Tables = tables, Standalone = WantedStandalone() },
             Tables = TableSettings.Defaults(options.MaxFlowsPerTable),
+            NextMeterSlot = meters?.FirstSlot ?? 0,
         };
         forwarding.SnapshotPublished(_state.Snapshot);
         ArmTakeover();
@@ -150,6 +151,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
 
                 break;
             case BarrierRequest:
+                if (peer.Main.HasAddedFlows)
+                    _forwarding.EndRestart();
                 if (!_removals.Flush())
                     _forwarding.CatchUp();
                 Reply(connection, message, new BarrierReply());
@@ -238,6 +241,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             Apply(message, edit);
             Commit(edit);
         }
+
+        peer.Main.HasAddedFlows |= message is FlowMod { Command: FlowModCommand.Add };
     }
 
     private void Apply(OfMessage message, PipelineEdit edit)

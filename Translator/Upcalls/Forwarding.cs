@@ -36,6 +36,7 @@ public sealed class Forwarding : IForwarding, IDisposable
     private readonly Revalidator _revalidator;
     private readonly Lock _packetOutGate = new();
     private readonly PacketRunner _packetOuts;
+    private ITimer? _restart;
 
     /// <summary>Makes it; nothing runs yet.</summary>
     /// <param name="datapath">What forwards.</param>
@@ -99,6 +100,45 @@ public sealed class Forwarding : IForwarding, IDisposable
     /// <summary>Packets that were dropped for being beyond <see cref="SlowPathRate"/>.</summary>
     public ulong SlowPathDropped =>
         SlowPathRate != 0 && _context.Datapath.ReadMeter(_context.Environment.SlowPathMeter - 1) is { } stats ? stats.Bands[0].Packets : 0;
+
+    /// <summary>
+    /// Whether <see cref="Dispose"/> leaves the megaflows in the datapath, which another process takes over.
+    /// </summary>
+    public bool LeaveBehind { get; set; }
+
+    /// <summary>Told, on any thread, what became of a former process's megaflows.</summary>
+    public Action<SweepResult>? Swept
+    {
+        get => _context.Swept;
+        set => _context.Swept = value;
+    }
+
+    /// <summary>
+    /// Before <see cref="Start"/>: takes over what the datapath has of a former process. These megaflows forward as they are until <see cref="EndRestart"/>.
+    /// </summary>
+    /// <param name="grace">When that comes by itself.</param>
+    /// <returns>How many.</returns>
+    public int Adopt(TimeSpan grace)
+    {
+        int count = _ukeys.Adopt(_context.Snapshot);
+        if (count > 0 || _context.Datapath.AdoptedMeterSlots > 0)
+        {
+            _restart = _context.Time.CreateTimer(_ => EndRestart(), null, grace, Timeout.InfiniteTimeSpan);
+        }
+
+        return count;
+    }
+
+    /// <inheritdoc/>
+    public void EndRestart()
+    {
+        if (Volatile.Read(ref _restart) is not null)
+        {
+            _ukeys.RequestSweep(); // first: who finds the timer gone may rely on it
+            Interlocked.Exchange(ref _restart, null)?.Dispose();
+            _revalidator.Wake();
+        }
+    }
 
     /// <summary>Starts to take upcalls and to revalidate.</summary>
     public void Start()
@@ -205,8 +245,12 @@ public sealed class Forwarding : IForwarding, IDisposable
     /// <summary>Ends the revalidator and removes the megaflows.</summary>
     public void Dispose()
     {
+        Interlocked.Exchange(ref _restart, null)?.Dispose();
         _revalidator.Dispose();
-        _ukeys.Clear();
+        if (!LeaveBehind)
+        {
+            _ukeys.Clear();
+        }
     }
 
     /// <summary>What the translations share.</summary>

@@ -21,6 +21,9 @@ internal sealed class ForwardingContext
 
     internal ForwardingCounters Counters { get; } = new();
 
+    /// <summary>Told what became of a former process's megaflows.</summary>
+    internal Action<SweepResult>? Swept { get; set; }
+
     /// <summary>The newest pipeline.</summary>
     internal PipelineSnapshot Snapshot
     {

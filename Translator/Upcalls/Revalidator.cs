@@ -63,7 +63,7 @@ internal sealed class Revalidator : IDisposable
     {
         lock (_round)
         {
-            if (!_ukeys.IsRightFor(_context.Snapshot))
+            if (_ukeys.SweepDue || !_ukeys.IsRightFor(_context.Snapshot))
             {
                 Correct();
             }
@@ -137,6 +137,11 @@ internal sealed class Revalidator : IDisposable
         if (_ukeys.Correct(snapshot, _xlator))
         {
             _context.Datapath.Synchronize(); // packets in the middle of a program that was replaced
+        }
+
+        if (_ukeys.TakeSweepResult() is { } sweep)
+        {
+            _context.Swept?.Invoke(sweep);
         }
     }
 

@@ -57,6 +57,12 @@ internal sealed class Ukey
     /// <summary>The megaflow's mask; what translation looks at now may be less, never more.</summary>
     internal ref readonly FlowKey Mask => ref _mask.Bits;
 
+    /// <summary>
+    /// Whether it is a former process's: its actions are right by that one's pipeline, and it is not to be looked at before the sweep.
+    /// <see cref="Packet"/> is then the masked key.
+    /// </summary>
+    internal bool IsAdopted { get; set; }
+
     /// <summary>Its name in the datapath; null before it is installed and after it is removed.</summary>
     internal MegaflowHandle? Handle { get; set; }
 

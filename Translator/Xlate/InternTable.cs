@@ -55,6 +55,15 @@ internal sealed class InternTable<T>
         }
     }
 
+    /// <summary>Of a new table: numbers up to this one stand for values that are not known here, and are given to no other.</summary>
+    internal void StartAbove(uint last)
+    {
+        lock (_lock)
+        {
+            _last = Math.Max(_last, last);
+        }
+    }
+
     /// <summary>The value with this number, or null when it is forgotten.</summary>
     internal T? Find(uint id)
     {

@@ -290,14 +290,15 @@ public sealed partial class LocalPortTests
     public void The_next_daemon_takes_over_the_device_of_a_killed_one_with_its_addresses()
     {
         using var net = new Netns("h1");
-        using (var killed = SwitchProcess.Start(net.Switch, "--port", "h1"))
+        DirectoryInfo directory = Directory.CreateTempSubdirectory("ovsbridge-run-");
+        using (var killed = SwitchProcess.StartIn(directory.FullName, net.Switch, "--port", "h1"))
         {
             Configure(net);
             killed.Signal("KILL");
             killed.WaitForExit();
         }
 
-        using (var next = SwitchProcess.Start(net.Switch, "--port", "h1"))
+        using (var next = SwitchProcess.StartIn(directory.FullName, net.Switch, "--port", "h1"))
         {
             Assert.That(net.Ping("h1", Address), Is.True);
             Assert.That(next.Warnings, Is.Empty);
@@ -305,6 +306,7 @@ public sealed partial class LocalPortTests
         }
 
         Assert.That(Links(net), Does.Not.Contain("br0"));
+        directory.Delete(recursive: true);
     }
 
     [Test]
