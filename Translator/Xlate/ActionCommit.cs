@@ -76,14 +76,15 @@ internal sealed partial class TrackedFlow
 
     /// <summary>
     /// Whether rewrites can bring the datapath's packet from what it is to <paramref name="state"/>. Not when headers were taken off or put on whose
-    /// content the key does not have, nor (if <paramref name="exact"/>) when a popped tag's DEI bit would be lost.
+    /// content the key does not have, nor when a tag behind a popped one was written, nor (if <paramref name="exact"/>) when a popped tag's DEI bit would be lost.
     /// </summary>
     private bool CanReturnTo(in FlowState state, bool exact)
     {
         bool structure = _sent.Structure == state.Structure
             || (state.PushPending && _sent.Structure == state.Encapsulation!.Structure && SentIsAsIn(state.Encapsulation.Region));
         bool remarked = (_sent.Known.IpTos & ~state.Known.IpTos & state.Opaque.IpTos & KeyBits.DscpMask) != 0; // written over what only a parser can tell
-        return structure && !remarked && (!exact || _sent.VlanPopped <= state.VlanPopped);
+        bool tags = _sent.VlanPopped <= state.VlanPopped || (!exact && _sent.Known.VlanTci == 0);
+        return structure && !remarked && tags;
     }
 
     /// <summary>Whether the datapath's packet still has below the pushed header what it had when that was pushed.</summary>

@@ -90,6 +90,17 @@ public sealed class PipelineTests
             .Packet("in_port=1,udp,dl_dst=02:00:00:00:00:aa")
             .Yields("set(eth(dst=02:00:00:00:00:09)),2,set(eth(dst=02:00:00:00:00:aa)),3,4", "in_port=1,dl_dst=02:00:00:00:00:aa");
 
+    /// <summary>Where the datapath can't keep a copy, the tag behind a popped one would stay written.</summary>
+    [TestCase("pop_vlan,set_field:4101->vlan_vid,output:2", true)]
+    [TestCase("pop_vlan,output:2", false)]
+    public void Bucket_that_writes_the_tag_behind_a_popped_one_takes_the_slow_path_without_copies(string bucket, bool slow)
+    {
+        XlateResult result = Given.Flows($"add-group group_id=1,type=all,bucket={bucket},bucket=output:3", "actions=group:1")
+            .Without(DpActionType.Save, DpActionType.Restore)
+            .Packet("in_port=1,udp,dl_vlan=7,vlan_tpid=0x88a8,vlan_tci1=0x1009,nw_src=10.0.0.1").Result;
+        Assert.That(result.SlowPath.HasFlag(SlowPathReasons.Action), Is.EqualTo(slow));
+    }
+
     [Test]
     public void Fast_failover_takes_the_first_live_bucket()
     {
