@@ -224,7 +224,13 @@ public sealed class ExpiryTests : SwitchFixture
         {
             Rule rule = new()
             {
-                TableId = 0, Priority = 1, Match = mod.Match, Instructions = mod.Instructions, HardTimeoutSeconds = 60_000, CreatedNs = NowNs, Stats = new RuleStats(NowNs),
+                TableId = 0,
+                Priority = 1,
+                Match = mod.Match,
+                Instructions = mod.Instructions,
+                HardTimeoutSeconds = 60_000,
+                CreatedNs = NowNs,
+                Stats = new RuleStats(NowNs),
             };
             table = table.With(rule);
             expiry.Watch(rule);

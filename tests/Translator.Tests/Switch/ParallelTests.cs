@@ -66,7 +66,13 @@ public sealed class ParallelTests : SwitchFixture
         third.QueryOne<DescAnswer>(new DescQuery());
         agent.OnPacketIn(new PacketInEvent
         {
-            Reason = PacketInReason.Action, TableId = 0, Cookie = 0, PipelineFields = default, InPort = 1, Frame = new byte[60], TotalLength = 60,
+            Reason = PacketInReason.Action,
+            TableId = 0,
+            Cookie = 0,
+            PipelineFields = default,
+            InPort = 1,
+            Frame = new byte[60],
+            TotalLength = 60,
         });
         third.Expect<PacketIn>();
         Assert.That((barrier.IsCompleted, dump.IsCompleted), Is.EqualTo((false, false)));

@@ -176,7 +176,13 @@ public sealed class PortTests : SwitchFixture
         Controller.Succeeds(Mod(PortConfig.NoPacketIn, PortConfig.NoPacketIn));
         PacketInEvent packet = new()
         {
-            Reason = PacketInReason.NoMatch, TableId = 0, Cookie = 0, PipelineFields = default, InPort = 1, Frame = new byte[60], TotalLength = 60,
+            Reason = PacketInReason.NoMatch,
+            TableId = 0,
+            Cookie = 0,
+            PipelineFields = default,
+            InPort = 1,
+            Frame = new byte[60],
+            TotalLength = 60,
         };
 
         Switch.OnPacketIn(packet);
