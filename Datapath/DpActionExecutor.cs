@@ -44,7 +44,7 @@ internal interface IDpActionOwner
 internal readonly record struct DpOutput(uint Port, int Length, uint Priority, bool Tunnel, DpSetTunnel TunnelTo);
 
 /// <summary>
-/// Runs action programs on packets that user space holds, with the same effect on the bytes as bpf/actions.bpf.h.
+/// Runs action programs on packets that user space holds, with the same effect on the bytes as bpf/actions.bpf.h and what it includes.
 /// </summary>
 /// <remarks>
 /// <para>
