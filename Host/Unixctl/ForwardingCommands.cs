@@ -263,6 +263,10 @@ internal sealed class ForwardingCommands
         json.WriteEndObject();
         json.WriteNumber("dump_duration_ms", Math.Round(forwarding.LastRound.TotalMilliseconds, 3));
         json.WriteBoolean("ufid", true);
+        json.WriteStartObject("slow_path");
+        json.WriteNumber("limit", forwarding.SlowPathRate);
+        json.WriteNumber("dropped", forwarding.SlowPathDropped);
+        json.WriteEndObject();
         json.WriteEndObject();
         json.WriteEndArray();
     }

@@ -6,10 +6,12 @@ namespace OvsBridge.Translator.Classifier;
 internal readonly record struct MaskedWord(int Word, ulong Mask)
 {
     /// <summary>The bits of <paramref name="mask"/>, by words.</summary>
-    internal static MaskedWord[] Of(in FlowKey mask)
+    internal static MaskedWord[] Of(in FlowKey mask) => Of(mask.AsWords());
+
+    /// <summary>The bits of the first words of a mask.</summary>
+    internal static MaskedWord[] Of(ReadOnlySpan<ulong> words)
     {
         List<MaskedWord> result = [];
-        ReadOnlySpan<ulong> words = mask.AsWords();
         for (int i = 0; i < words.Length; i++)
         {
             if (words[i] != 0)

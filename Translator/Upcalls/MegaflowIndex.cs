@@ -155,7 +155,7 @@ internal sealed class MegaflowIndex
                 return;
             }
 
-            MaskedWord[] known = CommonBits.WordsOf(common);
+            MaskedWord[] known = MaskedWord.Of(common);
             ReadOnlySpan<ulong> words = value.PacketPart();
             foreach (Ukey ukey in _members)
             {
@@ -214,24 +214,10 @@ internal sealed class MegaflowIndex
         internal CommonBits(ReadOnlySpan<ulong> bits)
         {
             _bits = bits.ToArray();
-            _words = WordsOf(bits);
+            _words = MaskedWord.Of(bits);
         }
 
         internal long LastAsked { get; set; }
-
-        internal static MaskedWord[] WordsOf(ReadOnlySpan<ulong> bits)
-        {
-            List<MaskedWord> words = [];
-            for (int i = 0; i < bits.Length; i++)
-            {
-                if (bits[i] != 0)
-                {
-                    words.Add(new MaskedWord(i, bits[i]));
-                }
-            }
-
-            return [.. words];
-        }
 
         internal static bool Equal(MaskedWord[] bits, ReadOnlySpan<ulong> left, ReadOnlySpan<ulong> right)
         {

@@ -1,5 +1,4 @@
 using OvsBridge.Datapath;
-using OvsBridge.Datapath.Interop;
 using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Switch;
@@ -23,12 +22,9 @@ namespace OvsBridge.Translator.Upcalls;
 /// differences to the snapshot before concern, no megaflow is older: those that came later were compared with this snapshot or a newer one.
 /// </para>
 /// </remarks>
-internal sealed class Ukeys
+internal sealed partial class Ukeys
 {
     private const int Slice = 512;
-    private const int MostRules = 4096; // of a difference that is looked at entry by entry
-    private const int MostRulesAtInstall = 64;
-    private const int QuestionsForOneTranslation = 8; // to an index group: what they cost
 
     private readonly IDatapath _datapath;
     private readonly XlateEnvironment _environment;
@@ -38,15 +34,7 @@ internal sealed class Ukeys
     private readonly MegaflowIndex _index = new();
     private readonly HashSet<Ukey> _withReferences = new(ReferenceEqualityComparer.Instance);
     private List<Ukey> _oldAddresses = []; // installed while addresses were learned
-    private (PipelineSnapshot Before, PipelineSnapshot After, SnapshotDiff Diff)? _lastDiff;
-    private PipelineSnapshot? _rightFor;
-    private long _macsRightFor;
-    private List<Ukey> _adopted = [];
-    private SweepResult? _lastSweep;
-    private volatile bool _sweepDue;
-    private long _corrections;
     private long _refused;
-    private long _translations;
 
     internal Ukeys(IDatapath datapath, XlateEnvironment environment, TimeProvider time)
     {
@@ -72,9 +60,6 @@ internal sealed class Ukeys
 
     /// <summary>Megaflows that were not installed, for want of room.</summary>
     internal long Refused => Interlocked.Read(ref _refused);
-
-    /// <summary>Translations that corrections made.</summary>
-    internal long Translations => Interlocked.Read(ref _translations);
 
     /// <summary>Installs a megaflow, if its translation still holds and there is none like it.</summary>
     /// <param name="key">The packet's key.</param>
@@ -110,50 +95,6 @@ internal sealed class Ukeys
         }
     }
 
-    /// <summary>Whether megaflows of a former process are there that <see cref="Correct"/> is to look at.</summary>
-    internal bool SweepDue => _sweepDue;
-
-    /// <summary>What the sweep did, once; null: there was none.</summary>
-    internal SweepResult? TakeSweepResult() => Interlocked.Exchange(ref _lastSweep, null);
-
-    /// <summary>Takes over what the datapath has of a former process. Nobody counts in these megaflows until the sweep.</summary>
-    /// <returns>How many.</returns>
-    internal int Adopt(PipelineSnapshot snapshot)
-    {
-        uint highest = 0;
-        lock (_lock)
-        {
-            foreach (AdoptedFlow flow in _datapath.TakeAdoptedFlows())
-            {
-                highest = Math.Max(highest, Math.Max(flow.Key.RecircId, HighestNumber(flow.Actions)));
-                XlateResult formers = new()
-                {
-                    Snapshot = snapshot,
-                    MaskObject = new KeyMask(flow.Mask),
-                    Actions = flow.Actions,
-                    Installed = flow.Actions,
-                    SlowPath = SlowPathReasons.None,
-                    Credits = new XlateCredits([], [], []),
-                    Dependencies = default(XlateDependencies) with { Parts = [] },
-                    SearchedChanged = null,
-                    References = [],
-                };
-                Ukey ukey = new(flow.Key, formers, _time.NowNs()) { Handle = flow.Handle, IsAdopted = true, Pushed = _datapath.ReadStats(flow.Handle) };
-                _byFlow.Add(ukey, ukey);
-                _index.Add(ukey);
-                _adopted.Add(ukey);
-            }
-        }
-
-        // What these programs name is not known here, and must not be taken for something else.
-        _environment.PacketIns.StartAbove(highest);
-        _environment.Continuations.StartAbove(highest);
-        return _adopted.Count;
-    }
-
-    /// <summary>From the next <see cref="Correct"/> on the pipeline rules over the megaflows of a former process, too.</summary>
-    internal void RequestSweep() => _sweepDue = true;
-
     /// <summary>Packet_in records and continuations that actions of installed megaflows name.</summary>
     internal object[] References()
     {
@@ -188,44 +129,6 @@ internal sealed class Ukeys
     /// <summary>Credits what the datapath has counted.</summary>
     internal void PushStats() => InSlices(Push);
 
-    /// <summary>
-    /// Brings megaflows up to <paramref name="snapshot"/> and to what was learned: corrects the actions of those that what has changed
-    /// since the last call concerns, and removes those whose mask has become too small. The others cost nothing.
-    /// </summary>
-    /// <param name="snapshot">The pipeline.</param>
-    /// <param name="xlator">The calling thread's.</param>
-    /// <returns>Whether the datapath's flows changed.</returns>
-    /// <remarks>One caller at a time.</remarks>
-    internal bool Correct(PipelineSnapshot snapshot, Xlator xlator)
-    {
-        // Addresses first: one that is learned during a translation makes it outdated, not fresh.
-        HashSet<ulong> addresses = [];
-        long macs = _environment.Macs.Version;
-        bool allAddresses = false;
-        if (macs != _macsRightFor)
-        {
-            long upTo = _environment.Macs.ChangesSince(_macsRightFor, addresses);
-            allAddresses = upTo < 0;
-            macs = allAddresses ? macs : upTo;
-        }
-
-        SnapshotDiff? diff = _rightFor is null ? null : SnapshotDiff.Between(_rightFor, snapshot, MostRules);
-        _corrections++;
-        bool changed = Sweep(snapshot, xlator);
-        foreach (List<Ukey> concerned in Concerned(diff, addresses, allAddresses))
-        {
-            changed |= Check(concerned, snapshot, xlator);
-        }
-
-        _rightFor = snapshot;
-        _macsRightFor = macs;
-        return changed;
-    }
-
-    /// <summary>Whether <see cref="Correct"/> would find anything to look at.</summary>
-    internal bool IsRightFor(PipelineSnapshot snapshot) =>
-        _rightFor == snapshot && _macsRightFor == _environment.Macs.Version && Volatile.Read(ref _oldAddresses).Count == 0;
-
     /// <summary>Credits what the datapath has counted, and removes what was not used for so long.</summary>
     internal void RemoveIdle(long idleNs)
     {
@@ -259,217 +162,10 @@ internal sealed class Ukeys
         }
     }
 
-    private enum Verdict
-    {
-        Right,
-        Corrected,
-        Remove,
-    }
-
-    private bool IsOutdated(Ukey ukey, PipelineSnapshot newest)
-    {
-        PipelineSnapshot before = ukey.Result.Snapshot;
-        if (before == newest)
-        {
-            return false;
-        }
-
-        if (_lastDiff is not { } last || last.Before != before || last.After != newest)
-        {
-            _lastDiff = last = (before, newest, SnapshotDiff.Between(before, newest, MostRulesAtInstall)); // a batch has many like this
-        }
-
-        return ukey.MayChangeBy(last.Diff);
-    }
-
-    /// <summary>The megaflows that a difference concerns, cause by cause; one may come more than once.</summary>
-    private IEnumerable<List<Ukey>> Concerned(SnapshotDiff? diff, HashSet<ulong> addresses, bool allAddresses)
-    {
-        List<Ukey> found = [];
-        lock (_lock)
-        {
-            found.AddRange(_oldAddresses);
-            _oldAddresses = [];
-        }
-
-        yield return found;
-
-        if (diff is null or { Everything: true } or { ManyRules: true } || allAddresses || (long)(diff.Rules.Count + addresses.Count) * _index.GroupCount > (long)QuestionsForOneTranslation * Count)
-        {
-            yield return [.. All().Where(ukey => diff is null || ukey.MayChangeBy(diff)
-                || (ukey.Result.Dependencies.Macs && (allAddresses || addresses.Count > 0)))];
-            yield break;
-        }
-
-        foreach (StatePart part in diff.Parts)
-        {
-            found.Clear();
-            lock (_lock)
-            {
-                _index.FindReaders(part, found);
-                if (part.IsPort)
-                {
-                    _index.FindReaders(StatePart.AllPorts, found);
-                }
-            }
-
-            yield return found;
-        }
-
-        foreach (RuleChange change in diff.Rules)
-        {
-            found.Clear();
-            lock (_lock)
-            {
-                _index.FindOverlapping(MegaflowIndex.InDatapathPorts(change.Rule.Match.Value), change.Rule.Match.Mask, found);
-                found.RemoveAll(ukey => !ukey.MayChangeBy(change));
-            }
-
-            yield return found;
-        }
-
-        FlowKey destination = new() { EthDst = 0xffff_ffff_ffff };
-        foreach (ulong address in addresses)
-        {
-            found.Clear();
-            lock (_lock)
-            {
-                _index.FindOverlapping(new FlowKey { EthDst = address }, destination, found);
-                found.RemoveAll(ukey => !ukey.Result.Dependencies.Macs);
-            }
-
-            yield return found;
-        }
-    }
-
-    private bool Check(List<Ukey> ukeys, PipelineSnapshot snapshot, Xlator xlator)
-    {
-        bool changed = false;
-        List<Ukey> gone = [];
-        for (int start = 0; start < ukeys.Count; start += Slice)
-        {
-            lock (_lock)
-            {
-                for (int i = start; i < Math.Min(start + Slice, ukeys.Count); i++)
-                {
-                    Ukey ukey = ukeys[i];
-                    if (ukey.Handle is null || ukey.Checked == _corrections || ukey.IsAdopted)
-                    {
-                        continue; // removed since, or found by another cause too, or not to be looked at yet
-                    }
-
-                    ukey.Checked = _corrections;
-                    Verdict verdict = Check(ukey, snapshot, xlator);
-                    changed |= verdict != Verdict.Right;
-                    if (verdict == Verdict.Remove)
-                    {
-                        gone.Add(ukey);
-                    }
-                }
-
-                Remove(gone);
-                gone.Clear();
-            }
-        }
-
-        return changed;
-    }
-
-    /// <summary>
-    /// Translates the megaflows of a former process again, when that is due. Those of recirculated packets come last, when no packet is under way to them: the
-    /// programs that sent packets there with the former process's numbers are replaced by then.
-    /// </summary>
-    private bool Sweep(PipelineSnapshot snapshot, Xlator xlator)
-    {
-        if (!_sweepDue)
-        {
-            return false;
-        }
-
-        List<Ukey> all;
-        lock (_lock)
-        {
-            all = _adopted;
-            _adopted = [];
-            _sweepDue = false;
-            all.RemoveAll(ukey => ukey.Handle is null); // idle for long
-            foreach (Ukey ukey in all)
-            {
-                ukey.IsAdopted = false;
-            }
-        }
-
-        DpActions[] before = [.. all.Select(ukey => ukey.Result.Installed)];
-        bool changed = Check(all.FindAll(ukey => ukey.Key.RecircId == 0), snapshot, xlator);
-        _datapath.Synchronize();
-        changed |= Check(all.FindAll(ukey => ukey.Key.RecircId != 0), snapshot, xlator);
-        _datapath.Synchronize();
-        _datapath.RemoveAdoptedMeters();
-        int removed = all.Count(ukey => ukey.Handle is null);
-        int corrected = all.Where((ukey, i) => ukey.Handle is not null && !ukey.Result.Installed.Equals(before[i])).Count();
-        Volatile.Write(ref _lastSweep, new SweepResult(all.Count - removed - corrected, corrected, removed));
-        return changed;
-    }
-
-    /// <summary>The highest number of a packet_in record or continuation that a program names.</summary>
-    private static uint HighestNumber(DpActions actions)
-    {
-        uint highest = 0;
-        foreach (DpActionView action in actions)
-        {
-            uint number = action.Type switch
-            {
-                DpActionType.Recirc => action.Arg,
-                DpActionType.Userspace or DpActionType.Sample or DpActionType.DecTtl or DpActionType.DecMplsTtl when action.Payload.Length >= 16 =>
-                    (uint)action.Read<DpUserspace>().Cookie,
-                _ => 0,
-            };
-            highest = Math.Max(highest, number);
-        }
-
-        return highest;
-    }
-
     private bool IsIdle(Ukey ukey, long nowNs, long limitNs)
     {
         Push(ukey);
         return nowNs - ukey.UsedNs >= limitNs;
-    }
-
-    private Verdict Check(Ukey ukey, PipelineSnapshot snapshot, Xlator xlator)
-    {
-        Interlocked.Increment(ref _translations);
-        XlateResult fresh = xlator.Translate(snapshot, ukey.Packet);
-        if (fresh.Error is not null || LooksAtMore(fresh.Mask, ukey.Mask))
-        {
-            return Verdict.Remove;
-        }
-
-        Push(ukey); // packets so far count for the old translation
-        Verdict verdict = Verdict.Right;
-        if (!fresh.Installed.Equals(ukey.Result.Installed))
-        {
-            if (!_datapath.ReplaceActions(ukey.Handle!, fresh.Installed))
-            {
-                return Verdict.Remove;
-            }
-
-            verdict = Verdict.Corrected;
-        }
-
-        if (ukey.Result.IsFoundLike(fresh))
-        {
-            ukey.Result = fresh;
-        }
-        else
-        {
-            _index.Remove(ukey);
-            ukey.Result = fresh;
-            _index.Add(ukey);
-        }
-
-        NoteReferences(ukey);
-        return verdict;
     }
 
     private void NoteReferences(Ukey ukey)
@@ -482,21 +178,6 @@ internal sealed class Ukeys
         {
             _withReferences.Remove(ukey);
         }
-    }
-
-    /// <summary>Whether a translation depends on bits that a megaflow's mask does not have.</summary>
-    private static bool LooksAtMore(in FlowKey fresh, in FlowKey mask)
-    {
-        ReadOnlySpan<ulong> now = fresh.PacketPart(), has = mask.PacketPart();
-        for (int i = 0; i < now.Length; i++)
-        {
-            if ((now[i] & ~has[i]) != 0)
-            {
-                return true;
-            }
-        }
-
-        return false;
     }
 
     private void Push(Ukey ukey) => Credit(ukey, _datapath.ReadStats(ukey.Handle!));
@@ -558,9 +239,3 @@ internal sealed class Ukeys
         public int GetHashCode(Ukey ukey) => ukey.FlowHash;
     }
 }
-
-/// <summary>What became of a former process's megaflows.</summary>
-/// <param name="Kept">Had the right actions.</param>
-/// <param name="Corrected">Got others.</param>
-/// <param name="Removed">Were made for more packets than the pipeline treats alike, or are of a translation that nobody knows any more.</param>
-public sealed record SweepResult(int Kept, int Corrected, int Removed);

@@ -33,7 +33,9 @@ internal readonly record struct StatePart(ulong Code)
 internal sealed class TrackedSwitch
 {
     private readonly List<StatePart> _parts = [];
-    private readonly StatePart[]?[] _seen = new StatePart[]?[256]; // many translations read the same
+    private readonly Recent<StatePart[]> _recent = new(
+        static parts => MemoryMarshal.Cast<StatePart, ulong>(parts), static words => MemoryMarshal.Cast<ulong, StatePart>(words).ToArray());
+
     private PipelineSnapshot _snapshot = null!;
     private TableSet _tables;
 
@@ -52,25 +54,7 @@ internal sealed class TrackedSwitch
     internal TableSet Tables => _tables;
 
     /// <summary>The other parts that were read.</summary>
-    internal StatePart[] Parts
-    {
-        get
-        {
-            ulong place = 0;
-            foreach (StatePart part in _parts)
-            {
-                place = (place ^ part.Code) * 0x9e3779b97f4a7c15;
-            }
-
-            ref StatePart[]? seen = ref _seen[place >> 56];
-            if (seen is null || !seen.AsSpan().SequenceEqual(CollectionsMarshal.AsSpan(_parts)))
-            {
-                seen = [.. _parts];
-            }
-
-            return seen;
-        }
-    }
+    internal StatePart[] Parts => _recent.Of(MemoryMarshal.Cast<StatePart, ulong>(CollectionsMarshal.AsSpan(_parts)));
 
     /// <summary>A table, to be searched.</summary>
     internal FlowTable Table(int id)

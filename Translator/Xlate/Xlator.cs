@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using OvsBridge.Datapath;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.OpenFlow;
@@ -64,8 +65,10 @@ internal sealed partial class Xlator
     private readonly List<object> _references = [];
 
     private readonly TrackedSwitch _switch = new();
-    private readonly KeyMasks _masks = new();
-    private readonly RecentActions _programs = new();
+    private readonly Recent<KeyMask> _masks = new(static mask => mask.Bits.PacketPart(), static words => new KeyMask(words));
+    private readonly Recent<DpActions> _programs = new(
+        static actions => MemoryMarshal.Cast<byte, ulong>(actions.Bytes), static words => DpActions.FromBytes(MemoryMarshal.AsBytes(words)));
+
     private XlateTrace? _trace;
     private object? _firstTable; // of the trace: what the first flow entry has below it, where the action set is reported
     private ActionSet _set = new();
@@ -189,7 +192,7 @@ internal sealed partial class Xlator
             _trace.Final = _flow.DescribeForTrace();
         }
 
-        DpActions actions = _error is null ? _programs.Of(_flow.Actions.Written) : DpActions.Drop;
+        DpActions actions = _error is null ? _programs.Of(MemoryMarshal.Cast<byte, ulong>(_flow.Actions.Written)) : DpActions.Drop;
         if (_flow.Actions.Count > _environment.Capabilities.MaxActions)
         {
             _slow |= SlowPathReasons.TooManyActions;
@@ -218,7 +221,7 @@ internal sealed partial class Xlator
         return new XlateResult
         {
             Snapshot = _switch.Snapshot,
-            MaskObject = _masks.Of(_flow.Mask),
+            MaskObject = _masks.Of(_flow.Mask.PacketPart()),
             Actions = actions,
             Installed = installed,
             SlowPath = _error is null ? _slow : SlowPathReasons.None,
