@@ -28,33 +28,28 @@ public class CorrectionBenchmarks : IDisposable
     {
         _datapath = new InMemoryDatapath(new InMemoryDatapathOptions { Delivery = UpcallDelivery.Manual, MaxFlows = 200_000 });
         _forwarding = new Forwarding(_datapath, new MacTable(), TimeProvider.System);
-        PipelineSnapshot pipeline = new() { Tables = [.. Enumerable.Range(0, PipelineSnapshot.TableCount).Select(id => FlowTable.Empty((byte)id))] };
-        for (uint port = 1; port <= 9; port++)
+        PipelineSnapshot pipeline = Pipelines.Empty(9);
+        foreach (SwitchPort port in pipeline.Ports.Values)
         {
-            _datapath.AddPort(new DpPort(port, $"p{port}", (int)port));
-            pipeline = pipeline with
-            {
-                Ports = pipeline.Ports.SetItem(port, new SwitchPort(new PortDescription { PortNo = port, Name = $"p{port}", State = PortState.Live }, port, (int)port, 0)),
-            };
+            _datapath.AddPort(new DpPort(port.DatapathPort, port.Description.Name, port.IfIndex));
         }
 
         const int Sources = 500;
         for (int i = 0; i < Sources; i++)
         {
-            pipeline = With(pipeline, $"priority=20,ip,nw_src={Source(i)},actions=goto_table:1");
+            pipeline = pipeline.With($"priority=20,ip,nw_src={Source(i)},actions=goto_table:1");
         }
 
         int destinations = Megaflows / Sources;
         for (int i = 0; i < destinations; i++)
         {
-            pipeline = With(pipeline, $"table=1,priority=20,ip,nw_dst={Destination(i)},actions=output:{3 + i % 4}");
+            pipeline = pipeline.With($"table=1,priority=20,ip,nw_dst={Destination(i)},actions=output:{3 + i % 4}");
         }
 
         _without = pipeline;
-        _with = With(pipeline, $"table=1,priority=30,tcp,nw_src={Source(7)},nw_dst={Destination(1)},tp_dst=7,actions=output:7");
-        _source = With(pipeline, $"table=0,priority=30,ip,nw_src={Source(7)},actions=output:7");
-        SwitchPort down = pipeline.Ports[8];
-        _portDown = pipeline with { Ports = pipeline.Ports.SetItem(8, down with { Description = down.Description with { State = PortState.LinkDown } }) };
+        _with = pipeline.With($"table=1,priority=30,tcp,nw_src={Source(7)},nw_dst={Destination(1)},tp_dst=7,actions=output:7");
+        _source = pipeline.With($"table=0,priority=30,ip,nw_src={Source(7)},actions=output:7");
+        _portDown = pipeline.WithPort(8, state: PortState.LinkDown);
         _forwarding.SnapshotPublished(pipeline);
         IUpcallSink handler = _forwarding.Handler();
         _datapath.StartUpcalls(handler);
@@ -121,19 +116,4 @@ public class CorrectionBenchmarks : IDisposable
     private static string Source(int i) => $"10.1.{i / 250}.{1 + i % 250}";
 
     private static string Destination(int i) => $"10.0.{i / 250}.{1 + i % 250}";
-
-    private static PipelineSnapshot With(PipelineSnapshot pipeline, string flow)
-    {
-        FlowMod mod = Flows.Rule(flow);
-        Rule? old = pipeline.Tables[mod.TableId].Find(mod.Match, mod.Priority);
-        Rule rule = new()
-        {
-            TableId = mod.TableId,
-            Priority = mod.Priority,
-            Match = mod.Match,
-            Instructions = mod.Instructions,
-            Stats = old?.Stats ?? new RuleStats(0),
-        };
-        return pipeline with { Tables = pipeline.Tables.SetItem(rule.TableId, pipeline.Tables[rule.TableId].With(rule)) };
-    }
 }

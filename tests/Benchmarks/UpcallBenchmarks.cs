@@ -32,26 +32,17 @@ public class UpcallBenchmarks : IDisposable
     {
         _datapath = new InMemoryDatapath(new InMemoryDatapathOptions { Delivery = UpcallDelivery.Manual, MaxFlows = 200_000 });
         _forwarding = new Forwarding(_datapath, new MacTable(), TimeProvider.System);
-        PipelineSnapshot pipeline = new() { Tables = [.. Enumerable.Range(0, PipelineSnapshot.TableCount).Select(id => FlowTable.Empty((byte)id))] };
-        for (uint port = 1; port <= 2; port++)
-        {
-            _datapath.AddPort(new DpPort(port, $"p{port}", (int)port));
-            pipeline = pipeline with
-            {
-                Ports = pipeline.Ports.SetItem(port, new SwitchPort(new PortDescription { PortNo = port, Name = $"p{port}", State = PortState.Live }, port, (int)port, 0)),
-            };
-        }
-
-        List<Rule> rules = [Of("priority=1,actions=output:2")];
+        PipelineSnapshot pipeline = Pipelines.Empty(2).With("priority=1,actions=output:2");
         for (int i = 0; i < 128; i++)
         {
-            rules.Add(Of($"priority=10,tcp,tp_src={1 + i},actions=goto_table:1"));
-            rules.Add(Of($"table=1,priority=10,tcp,tp_dst={1 + i},actions=output:2"));
+            pipeline = pipeline
+                .With($"priority=10,tcp,tp_src={1 + i},actions=goto_table:1")
+                .With($"table=1,priority=10,tcp,tp_dst={1 + i},actions=output:2");
         }
 
-        foreach (Rule rule in rules)
+        foreach (SwitchPort port in pipeline.Ports.Values)
         {
-            pipeline = pipeline with { Tables = pipeline.Tables.SetItem(rule.TableId, pipeline.Tables[rule.TableId].With(rule)) };
+            _datapath.AddPort(new DpPort(port.DatapathPort, port.Description.Name, port.IfIndex));
         }
 
         _forwarding.SnapshotPublished(pipeline);
@@ -86,11 +77,5 @@ public class UpcallBenchmarks : IDisposable
         _forwarding.Dispose();
         _datapath.Dispose();
         GC.SuppressFinalize(this);
-    }
-
-    private static Rule Of(string flow)
-    {
-        FlowMod mod = Testing.Flows.Rule(flow);
-        return new Rule { TableId = mod.TableId, Priority = mod.Priority, Match = mod.Match, Instructions = mod.Instructions, Stats = new RuleStats(0) };
     }
 }

@@ -20,12 +20,12 @@ public class XlateBenchmarks
     [GlobalSetup]
     public void Make()
     {
-        _output = Pipeline("priority=10,in_port=1,tcp,tp_dst=80,actions=output:2");
-        _tables = Pipeline(
+        _output = Pipelines.Of("priority=10,in_port=1,tcp,tp_dst=80,actions=output:2");
+        _tables = Pipelines.Of(
             "priority=10,in_port=1,ip,actions=write_metadata:0x1,goto_table:1",
             "table=1,priority=10,metadata=1,tcp,nw_dst=10.0.0.0/8,actions=mod_dl_dst:02:00:00:00:00:09,dec_ttl,goto_table:2",
             "table=2,priority=10,tcp,tp_dst=80,actions=mod_nw_dst:10.9.9.9,output:2");
-        _normal = Pipeline("actions=normal");
+        _normal = Pipelines.Empty(8).With("actions=normal");
         _key = Packets.Key("in_port=1,tcp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,tp_src=1000,tp_dst=80");
     }
 
@@ -40,31 +40,4 @@ public class XlateBenchmarks
     /// <summary>Flood of an unknown address to eight ports.</summary>
     [Benchmark]
     public object NormalFlood() => _xlator.Translate(_normal, _key);
-
-    private static PipelineSnapshot Pipeline(params string[] flows)
-    {
-        PipelineSnapshot pipeline = new() { Tables = [.. Enumerable.Range(0, PipelineSnapshot.TableCount).Select(id => FlowTable.Empty((byte)id))] };
-        for (uint port = 1; port <= 8; port++)
-        {
-            pipeline = pipeline with
-            {
-                Ports = pipeline.Ports.SetItem(port, new SwitchPort(new PortDescription { PortNo = port, Name = $"p{port}", State = PortState.Live }, port, (int)port, 0)),
-            };
-        }
-
-        foreach (FlowMod mod in flows.Select(Flows.Rule))
-        {
-            Rule rule = new()
-            {
-                TableId = mod.TableId,
-                Priority = mod.Priority,
-                Match = mod.Match,
-                Instructions = mod.Instructions,
-                Stats = new RuleStats(0),
-            };
-            pipeline = pipeline with { Tables = pipeline.Tables.SetItem(rule.TableId, pipeline.Tables[rule.TableId].With(rule)) };
-        }
-
-        return pipeline;
-    }
 }

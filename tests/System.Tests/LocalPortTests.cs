@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using OvsBridge.OpenFlow.Endpoint;
+using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.Testing;
 
@@ -46,11 +47,11 @@ public sealed partial class LocalPortTests
         Assert.That(net.InSwitch("cat", "/sys/class/net/br0/mtu"), Is.EqualTo("1400\n"), "the lowest of the ports");
 
         net.InSwitch("ip", "link", "set", "br0", "up");
-        Expect(controller, PortReason.Modify, port => port.Config == PortConfig.None && port.State == PortState.Live && port.Name == "br0");
+        controller.ExpectPort(PortReason.Modify, OfPorts.Local, port => port.Config == PortConfig.None && port.State == PortState.Live && port.Name == "br0");
         net.InSwitch("ip", "link", "set", "br0", "address", "02:00:00:00:00:01");
-        Expect(controller, PortReason.Modify, port => port.HwAddr == 0x020000000001);
+        controller.ExpectPort(PortReason.Modify, OfPorts.Local, port => port.HwAddr == 0x020000000001);
         net.InSwitch("ip", "link", "set", "br0", "down");
-        Expect(controller, PortReason.Modify, port => port.Config == PortConfig.PortDown && port.State == PortState.LinkDown);
+        controller.ExpectPort(PortReason.Modify, OfPorts.Local, port => port.Config == PortConfig.PortDown && port.State == PortState.LinkDown);
         Assert.That(daemon.Warnings, Is.Empty);
     }
 
@@ -65,14 +66,14 @@ public sealed partial class LocalPortTests
         Assert.That(MacOf(net, "br0"), Is.EqualTo("02:00:00:00:00:11"));
 
         net.RemoveWire("h1");
-        Expect(controller, PortReason.Modify, port => port.HwAddr == 0x020000000022);
+        controller.ExpectPort(PortReason.Modify, OfPorts.Local, port => port.HwAddr == 0x020000000022);
         Assert.That(() => net.InSwitch("cat", "/sys/class/net/br0/mtu"), Is.EqualTo("1500\n").After(5000, 20));
 
         net.InSwitch("ip", "link", "set", "br0", "address", "02:00:00:00:00:99", "mtu", "1300");
-        Expect(controller, PortReason.Modify, port => port.HwAddr == 0x020000000099);
+        controller.ExpectPort(PortReason.Modify, OfPorts.Local, port => port.HwAddr == 0x020000000099);
         net.AddHost("h1");
         net.InSwitch("ip", "link", "set", "h1", "address", "02:00:00:00:00:01");
-        Expect(controller, PortReason.Modify, port => port.HwAddr == 0x020000000001, number: 1);
+        controller.ExpectPort(PortReason.Modify, 1, port => port.HwAddr == 0x020000000001);
         daemon.Ofctl("show"); // behind the change
         Assert.That(MacOf(net, "br0"), Is.EqualTo("02:00:00:00:00:99"));
         Assert.That(net.InSwitch("cat", "/sys/class/net/br0/mtu"), Is.EqualTo("1300\n"));
@@ -335,7 +336,7 @@ public sealed partial class LocalPortTests
         net.InSwitch("ip", "link", "set", "br0", "netns", inner.Switch);
         Configure(inner);
 
-        Expect(controller, PortReason.Modify, port => port.Name == "br0" && port.State == PortState.Live);
+        controller.ExpectPort(PortReason.Modify, OfPorts.Local, port => port.Name == "br0" && port.State == PortState.Live);
         Assert.That(net.Ping("h1", Address), Is.True);
         Assert.That(daemon.Ofctl("dump-ports-desc"), Does.Contain(" LOCAL(br0): addr:" + mac));
         Assert.That(daemon.Stop(), Is.Zero);
@@ -349,7 +350,7 @@ public sealed partial class LocalPortTests
         using var daemon = SwitchProcess.Start(net.Switch, "--port", "h1");
         using FakePeer controller = Subscribe(daemon);
         net.InSwitch("ip", "link", "delete", "br0");
-        Expect(controller, PortReason.Delete, port => port.Name == "br0");
+        controller.ExpectPort(PortReason.Delete, OfPorts.Local, port => port.Name == "br0");
         daemon.WaitForLog("somebody removed the bridge's own device br0");
         Assert.That(daemon.Stop(), Is.Zero);
     }
@@ -376,25 +377,5 @@ public sealed partial class LocalPortTests
         controller.Send(new SetConfig(FragmentHandling.Normal, 128));
         controller.Ask<BarrierReply>(new BarrierRequest());
         return controller;
-    }
-
-    private static void Expect(FakePeer controller, PortReason reason, Func<PortDescription, bool> wanted, uint number = OpenFlow.Actions.OfPorts.Local)
-    {
-        while (true)
-        {
-            switch (controller.Receive())
-            {
-                case PortStatus status when status.Reason == reason && status.Port.PortNo == number && wanted(status.Port):
-                    return;
-                case PortStatus or PacketIn:
-                    break;
-                case EchoRequest echo:
-                    controller.Send(new EchoReply(echo.Data) { Xid = echo.Xid });
-                    break;
-                case var other:
-                    Assert.Fail($"unexpected: {other}");
-                    break;
-            }
-        }
     }
 }

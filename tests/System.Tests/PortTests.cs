@@ -145,13 +145,13 @@ public sealed partial class PortTests
         using FakePeer controller = Subscribe(daemon);
 
         net.InSwitch("ip", "link", "set", "h1", "down");
-        Expect(controller, PortReason.Modify, 1, port => port.Config == PortConfig.PortDown && port.State == PortState.LinkDown);
+        controller.ExpectPort(PortReason.Modify, 1, port => port.Config == PortConfig.PortDown && port.State == PortState.LinkDown);
         net.InSwitch("ip", "link", "set", "h1", "up");
-        Expect(controller, PortReason.Modify, 1, port => port.Config == PortConfig.None && port.State == PortState.Live);
+        controller.ExpectPort(PortReason.Modify, 1, port => port.Config == PortConfig.None && port.State == PortState.Live);
         net.InHost("h2", "ip", "link", "set", "eth0", "down");
-        Expect(controller, PortReason.Modify, 2, port => port.Config == PortConfig.None && port.State == PortState.LinkDown);
+        controller.ExpectPort(PortReason.Modify, 2, port => port.Config == PortConfig.None && port.State == PortState.LinkDown);
         net.InHost("h2", "ip", "link", "set", "eth0", "up");
-        Expect(controller, PortReason.Modify, 2, port => port.State == PortState.Live);
+        controller.ExpectPort(PortReason.Modify, 2, port => port.State == PortState.Live);
     }
 
     [Test]
@@ -162,15 +162,15 @@ public sealed partial class PortTests
         using FakePeer controller = Subscribe(daemon);
 
         net.RemoveWire("h2");
-        Expect(controller, PortReason.Delete, 2, _ => true);
+        controller.ExpectPort(PortReason.Delete, 2, _ => true);
         Assert.That(daemon.Ofctl("dump-ports-desc"), Does.Not.Contain("h2"));
         net.AddHost("h2");
-        Expect(controller, PortReason.Add, 2, port => port.Name == "h2");
+        controller.ExpectPort(PortReason.Add, 2, port => port.Name == "h2");
         net.InSwitch("ip", "link", "set", "h2", "down");
         net.InSwitch("ip", "link", "set", "h2", "name", "other");
-        Expect(controller, PortReason.Delete, 2, _ => true);
+        controller.ExpectPort(PortReason.Delete, 2, _ => true);
         net.InSwitch("ip", "link", "set", "other", "name", "h2");
-        Expect(controller, PortReason.Add, 2, port => port.Name == "h2" && port.Config == PortConfig.PortDown);
+        controller.ExpectPort(PortReason.Add, 2, port => port.Name == "h2" && port.Config == PortConfig.PortDown);
         Assert.That(daemon.Warnings, Is.Empty);
     }
 
@@ -320,26 +320,5 @@ public sealed partial class PortTests
         controller.Send(new SetConfig(FragmentHandling.Normal, 128));
         controller.Ask<BarrierReply>(new BarrierRequest());
         return controller;
-    }
-
-    /// <summary>Takes messages until the wanted change comes: carrier and administrative state can come one by one.</summary>
-    private static void Expect(FakePeer controller, PortReason reason, uint number, Func<PortDescription, bool> wanted)
-    {
-        while (true)
-        {
-            switch (controller.Receive())
-            {
-                case PortStatus status when status.Reason == reason && status.Port.PortNo == number && wanted(status.Port):
-                    return;
-                case PortStatus or PacketIn:
-                    break;
-                case EchoRequest echo:
-                    controller.Send(new EchoReply(echo.Data) { Xid = echo.Xid });
-                    break;
-                case var other:
-                    Assert.Fail($"unexpected: {other}");
-                    break;
-            }
-        }
     }
 }

@@ -52,6 +52,28 @@ public sealed class FakePeer : IDisposable
         return this;
     }
 
+    /// <summary>
+    /// Takes messages until a change of a port comes that is wanted: carrier and administrative state can come one by one.
+    /// </summary>
+    public void ExpectPort(PortReason reason, uint number, Func<PortDescription, bool> wanted)
+    {
+        while (true)
+        {
+            switch (Receive())
+            {
+                case PortStatus status when status.Reason == reason && status.Port.PortNo == number && wanted(status.Port):
+                    return;
+                case PortStatus or PacketIn:
+                    break;
+                case EchoRequest echo:
+                    Send(new EchoReply(echo.Data) { Xid = echo.Xid });
+                    break;
+                case var other:
+                    throw new InvalidOperationException($"unexpected: {other}");
+            }
+        }
+    }
+
     /// <summary>Sends a message.</summary>
     public void Send(OfMessage message) => SendRaw(OfCodec.Encode(message));
 

@@ -58,8 +58,8 @@ internal static class FlowSetups
                 List<string> row = [Number(_rates[i])];
                 foreach (List<(double Served, double Cpu, double Sent)>[] mine in results.Values)
                 {
-                    double served = Median(mine[i].Select(r => r.Served));
-                    row.AddRange([Number(served), (100 * served / Median(mine[i].Select(r => r.Sent))).ToString("0.0", CultureInfo.InvariantCulture) + " %", Median(mine[i].Select(r => r.Cpu)).ToString("0.0", CultureInfo.InvariantCulture)]);
+                    double served = Readings.Median(mine[i].Select(r => r.Served));
+                    row.AddRange([Number(served), (100 * served / Readings.Median(mine[i].Select(r => r.Sent))).ToString("0.0", CultureInfo.InvariantCulture) + " %", Readings.Median(mine[i].Select(r => r.Cpu)).ToString("0.0", CultureInfo.InvariantCulture)]);
                 }
 
                 table.Add([.. row]);
@@ -80,7 +80,7 @@ internal static class FlowSetups
         PacketSocket? socket = null;
         Netns.Inside(net.NamespaceOf("h1"), () => socket = new PacketSocket(PrivateNetwork.IfIndex("eth0")));
         using PacketSocket sender = socket!;
-        long before = Received(net), ticks = CpuTicks(peer.ProcessId);
+        long before = Readings.Received(net, "h2"), ticks = Readings.CpuTicks(peer.ProcessId);
         long start = Stopwatch.GetTimestamp();
         int sent = 0;
         while (sent < rate)
@@ -103,34 +103,13 @@ internal static class FlowSetups
 
         double took = Stopwatch.GetElapsedTime(start).TotalSeconds;
         long last = -1;
-        for (long now; (now = Received(net)) != last; last = now)
+        for (long now; (now = Readings.Received(net, "h2")) != last; last = now)
         {
             Task.Delay(200).Wait();
         }
 
         long served = last - before;
-        return (served / took, (CpuTicks(peer.ProcessId) - ticks) * 10_000.0 / Math.Max(1, served), sent / took);
-    }
-
-    private static long Received(Netns net)
-    {
-        string text = "";
-        Netns.Inside(net.NamespaceOf("h2"), () => text = File.ReadAllText("/proc/thread-self/net/dev"));
-        string line = text.Split('\n').Single(l => l.TrimStart().StartsWith("eth0:", StringComparison.Ordinal));
-        return long.Parse(line.Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
-    }
-
-    /// <summary>User and system time of a process, in hundredths of a second.</summary>
-    private static long CpuTicks(int processId)
-    {
-        string[] stat = File.ReadAllText($"/proc/{processId}/stat").Split(')')[^1].Split(' ', StringSplitOptions.RemoveEmptyEntries);
-        return long.Parse(stat[11], CultureInfo.InvariantCulture) + long.Parse(stat[12], CultureInfo.InvariantCulture);
-    }
-
-    private static double Median(IEnumerable<double> values)
-    {
-        double[] sorted = [.. values.Order()];
-        return sorted[sorted.Length / 2];
+        return (served / took, (Readings.CpuTicks(peer.ProcessId) - ticks) * 10_000.0 / Math.Max(1, served), sent / took);
     }
 
     private static string Number(double value) => value.ToString("N0", CultureInfo.InvariantCulture);

@@ -84,7 +84,7 @@ internal static class PacketRates
         };
         foreach ((string name, List<double> values) in ratios)
         {
-            table.Add(name, Ratio(Median(values)), Ratio(values.Min()), Ratio(values.Max()), Median(rates[name]).ToString("N0", CultureInfo.InvariantCulture));
+            table.Add(name, Ratio(Readings.Median(values)), Ratio(values.Min()), Ratio(values.Max()), Readings.Median(rates[name]).ToString("N0", CultureInfo.InvariantCulture));
         }
 
         return table;
@@ -93,22 +93,12 @@ internal static class PacketRates
     private static double Rate(Netns net, PacketRing ring, byte[] frame)
     {
         ring.SendFor(frame, TimeSpan.FromMilliseconds(100)); // flows in place, code compiled
-        long before = Received(net);
+        long before = Readings.Received(net, "h2");
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         ring.SendFor(frame, _time);
         double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return (Received(net) - before) / seconds;
+        return (Readings.Received(net, "h2") - before) / seconds;
     }
-
-    private static long Received(Netns net)
-    {
-        string text = "";
-        Netns.Inside(net.NamespaceOf("h2"), () => text = File.ReadAllText("/proc/thread-self/net/dev"));
-        string line = text.Split('\n').Single(l => l.TrimStart().StartsWith("eth0:", StringComparison.Ordinal));
-        return long.Parse(line.Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
-    }
-
-    private static double Median(List<double> values) => values.Order().ElementAt(values.Count / 2);
 
     private static string Ratio(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);
 }

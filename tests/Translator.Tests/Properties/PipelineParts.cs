@@ -4,6 +4,7 @@ using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Text;
+using OvsBridge.Testing;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Tests.Xlate;
 

@@ -3,6 +3,7 @@ using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.OpenFlow.Messages;
+using OvsBridge.Testing;
 using OvsBridge.Translator.Tables;
 
 namespace OvsBridge.Translator.Tests.Xlate;

@@ -2,10 +2,9 @@ using System.Collections.Immutable;
 using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages;
-using OvsBridge.Testing;
 using OvsBridge.Translator.Tables;
 
-namespace OvsBridge.Translator.Tests.Xlate;
+namespace OvsBridge.Testing;
 
 /// <summary>Pipelines as values.</summary>
 internal static class Pipelines
