@@ -30,7 +30,8 @@ internal sealed unsafe class UpcallReader : IDisposable
     private readonly nint _perf;
     private IUpcallSink? _sink;
     private byte[] _frame = new byte[2048];
-    private int _inBatch;
+    private int _inBatch; // records of any kind
+    private bool _delivered; // one of them to the sink
     private long _read;
     private long _lost;
     private long _failed;
@@ -212,12 +213,13 @@ internal sealed unsafe class UpcallReader : IDisposable
 
     private void EndBatch()
     {
-        if (_inBatch == 0)
+        _inBatch = 0;
+        if (!_delivered)
         {
-            return;
+            return; // calls to wake up, samples: nothing that the sink waits with
         }
 
-        _inBatch = 0;
+        _delivered = false;
         try
         {
             _sink!.OnBatchEnd();
@@ -280,6 +282,7 @@ internal sealed unsafe class UpcallReader : IDisposable
             }
 
             Interlocked.Increment(ref _read);
+            _delivered = true;
             _sink!.OnUpcall(new Upcall((UpcallReason)record.Reason, ref key, bytes)
             {
                 Length = length,

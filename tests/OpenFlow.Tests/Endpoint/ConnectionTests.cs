@@ -52,7 +52,7 @@ public sealed class ConnectionTests
         long allocated = GC.GetTotalAllocatedBytes(precise: true) - before;
 
         TestContext.Out.WriteLine($"{allocated} bytes for {Messages} messages");
-        Assert.That(allocated, Is.LessThan(Messages), "less than a byte a message");
+        Assert.That(allocated, Is.LessThan(4 * Messages), "an object has 24 bytes: not one a message, whatever the rest of the process makes meanwhile");
     }
 
     [Test]
