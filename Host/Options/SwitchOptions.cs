@@ -18,11 +18,6 @@ internal enum DatapathKind
     Memory,
 }
 
-/// <summary>An interface to forward on.</summary>
-/// <param name="Interface">Its name.</param>
-/// <param name="Number">OpenFlow port number.</param>
-internal sealed record PortOption(string Interface, uint Number);
-
 /// <summary>The options of <c>ovsbridge run</c>, checked as far as they can be by themselves.</summary>
 internal sealed record SwitchOptions
 {
@@ -92,7 +87,7 @@ internal sealed record SwitchOptions
     {
         TlsFiles? tls = LoadTls(settings);
         string bridge = BridgeName(settings);
-        IReadOnlyList<PortOption> ports = PortList(settings.Many("port"));
+        IReadOnlyList<PortOption> ports = PortOptions.Parse(settings.Many("port"));
         int packetInRate = Number(settings, "packet-in-rate", 0, lowest: 0, highest: 1_000_000);
         if (packetInRate == 0 && settings.Single("packet-in-burst") is { } burst)
             throw new UsageException($"{burst.Origin}: means nothing without a packet-in-rate");
@@ -132,17 +127,7 @@ internal sealed record SwitchOptions
     {
         if (settings.Single("bridge") is not { } given)
             return "br0";
-        return InterfaceNameProblem(given.Value) is { } problem ? throw new UsageException($"{given.Origin}: bad name '{given.Value}': {problem}") : given.Value;
-    }
-
-    /// <summary>What the kernel would not take as the name of an interface.</summary>
-    private static string? InterfaceNameProblem(string name)
-    {
-        if (Encoding.UTF8.GetByteCount(name) > 15)
-            return "it has more than 15 bytes";
-        if (name is "." or ".." || name.Any(c => c is '/' or ':' || char.IsWhiteSpace(c) || char.IsControl(c)))
-            return "'/', ':' and blanks can't be in it";
-        return null;
+        return PortOptions.InterfaceNameProblem(given.Value) is { } problem ? throw new UsageException($"{given.Origin}: bad name '{given.Value}': {problem}") : given.Value;
     }
 
     private static ulong? Dpid(RunSettings settings)
@@ -153,48 +138,6 @@ internal sealed record SwitchOptions
         if (digits.Length > 16 || !ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value))
             throw new UsageException($"{given.Origin}: bad datapath id '{given.Value}': it must be 1 to 16 hexadecimal digits");
         return value != 0 ? value : throw new UsageException($"{given.Origin}: bad datapath id '{given.Value}': it can't be 0");
-    }
-
-    private static List<PortOption> PortList(IReadOnlyList<(string Value, string Origin)> given)
-    {
-        Dictionary<string, uint?> wanted = [];
-        SortedDictionary<uint, string> taken = [];
-        foreach ((string value, string origin) in given)
-        {
-            int equals = value.IndexOf('=', StringComparison.Ordinal);
-            string name = equals < 0 ? value : value[..equals];
-            if (name.Length == 0 || InterfaceNameProblem(name) is not null)
-                throw new UsageException($"{origin}: bad interface name '{name}'");
-            uint? number = null;
-            if (equals >= 0)
-            {
-                string text = value[(equals + 1)..];
-                if (text is "LOCAL")
-                    number = OfPorts.Local;
-                else if (uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint parsed) && parsed is >= 1 and <= OfPorts.HighestOrdinary)
-                    number = parsed;
-                else
-                    throw new UsageException($"{origin}: bad port number '{text}' of {name}: it must be 1 to {OfPorts.HighestOrdinary}, or LOCAL");
-            }
-
-            if (!wanted.TryAdd(name, number))
-                throw new UsageException($"{origin}: interface {name} is given twice");
-            if (number is { } explicitly && !taken.TryAdd(explicitly, name))
-                throw new UsageException($"{origin}: port number {Text(explicitly)} is given twice, for {taken[explicitly]} and {name}");
-        }
-
-        // What has no number gets the lowest that is free, in the order given.
-        uint next = 1;
-        foreach (string name in wanted.Where(entry => entry.Value is null).Select(entry => entry.Key))
-        {
-            while (taken.ContainsKey(next))
-                next++;
-            taken.Add(next, name);
-        }
-
-        return [.. taken.Select(entry => new PortOption(entry.Value, entry.Key))];
-
-        static string Text(uint number) => number == OfPorts.Local ? "LOCAL" : number.ToString(CultureInfo.InvariantCulture);
     }
 
     private static bool LocalPortWanted(RunSettings settings, string bridge, IReadOnlyList<PortOption> ports)
