@@ -229,27 +229,7 @@ internal sealed class ForwardingPropertyTests
             }
         }
 
-        /// <summary>Every megaflow is what a translation of now gives, for its packet and others that it matches.</summary>
-        internal void CheckMegaflows(Step step)
-        {
-            RandomPipelines pipelines = step.Pipelines();
-            Xlator xlator = new(Forwarding.Environment);
-            foreach (Ukey ukey in Forwarding.Ukeys)
-            {
-                if (ukey.Packet.RecircId != 0 && Forwarding.Environment.Continuations.Find(ukey.Packet.RecircId) is null)
-                {
-                    continue; // no megaflow sends packets there any more: it idles until it goes
-                }
-
-                Check(ukey, ukey.Packet, xlator);
-                byte[]? other = pipelines.Covered(ukey.Packet, ukey.Mask);
-                if (other is not null && ukey.Packet.RecircId == 0)
-                {
-                    _ = PacketParser.TryParse(other, ukey.Packet.InPort, out FlowKey key);
-                    Check(ukey, key, xlator);
-                }
-            }
-        }
+        internal void CheckMegaflows(Step step) => FreshTranslations.Check(Forwarding, Snapshot, step.Pipelines());
 
         public void OnPacketIn(PacketInEvent packet) =>
             _events.Add($"controller {packet.Reason} {packet.TableId} {packet.Cookie} {packet.PipelineFields.Metadata} {Convert.ToHexString(packet.Frame.Span)}");
@@ -269,30 +249,6 @@ internal sealed class ForwardingPropertyTests
                 DpMeter set = new(true, [.. meter.Bands.Select(b => new DpMeterBand((DpBandType)b.Type, b.Rate, b.Burst, b.PrecedenceLevel))]);
                 Assert.That(_datapath.SetMeter(meter.Slot, set) && _meters.Set(meter.Slot, set));
             }
-        }
-
-        private void Check(Ukey ukey, in FlowKey key, Xlator xlator)
-        {
-            XlateResult fresh = xlator.Translate(Snapshot, key);
-            Assert.That(
-                DpActionsText.Print(ukey.Result.Installed),
-                Is.EqualTo(DpActionsText.Print(fresh.Installed)),
-                $"{FlowKeyText.PrintMegaflow(ukey.Packet, ukey.Mask)} for {FlowKeyText.Print(key)}");
-            Assert.That(
-                ukey.Result.Credits.Stats.SequenceEqual(fresh.Credits.Stats),
-                () => $"counted in {Names(ukey.Result)}, not in {Names(fresh)}: {FlowKeyText.PrintMegaflow(ukey.Packet, ukey.Mask)}");
-        }
-
-        private string Names(XlateResult result)
-        {
-            List<string> names = [];
-            foreach (RuleStats stats in result.Credits.Stats)
-            {
-                string? rule = Snapshot.Rules().Where(r => r.Stats == stats).Select(r => $"table {r.TableId} priority {r.Priority}").FirstOrDefault();
-                names.Add(rule ?? Snapshot.Groups.Values.Where(g => g.Stats == stats || g.BucketStats.Contains(stats)).Select(g => $"group {g.GroupId}").FirstOrDefault() ?? "gone");
-            }
-
-            return string.Join(", ", names);
         }
 
         private string Dump() => string.Join('\n', Forwarding.Megaflows().Select(m => $"{FlowKeyText.PrintMegaflow(m.Key, m.Mask)} {DpActionsText.Print(m.Actions)}"));
