@@ -221,7 +221,7 @@ internal sealed class DpActionExecutor
         DpActionType.SetTp => 2 * Unsafe.SizeOf<DpSetTp>(),
         DpActionType.SetNd => 2 * Unsafe.SizeOf<DpSetNd>(),
         DpActionType.SetMpls or DpActionType.SetPbb => Unsafe.SizeOf<DpSetMpls>(),
-        DpActionType.PushMpls => Unsafe.SizeOf<DpPushMpls>(),
+        DpActionType.PushMpls or DpActionType.PushMplsFront => Unsafe.SizeOf<DpPushMpls>(),
         DpActionType.PushPbb => Unsafe.SizeOf<DpPushPbb>(),
         DpActionType.SetTunnel => Unsafe.SizeOf<DpSetTunnel>(),
         _ => 0,
@@ -272,6 +272,9 @@ internal sealed class DpActionExecutor
                 break;
             case DpActionType.PushMpls:
                 done = PacketRewriter.PushMpls(packet, _layout, (ushort)arg, action.Read<DpPushMpls>().Lse);
+                break;
+            case DpActionType.PushMplsFront:
+                done = PacketRewriter.PushMplsFront(packet, _layout, (ushort)arg, action.Read<DpPushMpls>().Lse);
                 break;
             case DpActionType.PopMpls:
                 done = PacketRewriter.PopMpls(packet, _layout, (ushort)arg);

@@ -36,6 +36,7 @@ public enum DpActionType : ushort
     SetPbb = 29,
     Save = 30,
     Restore = 31,
+    PushMplsFront = 32,
 #pragma warning restore CS1591
 }
 

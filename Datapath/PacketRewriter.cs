@@ -18,6 +18,10 @@ internal static class PacketRewriter
 {
     private const int MacAddresses = 12;
     private const int VlanTag = 4;
+    private const int LabelSize = 4;
+    private const int LabelTtl = 3;
+    private const int Ipv4Ttl = 8;
+    private const int Ipv6HopLimit = 7;
     private const int PbbHeader = 2 + 4 + MacAddresses;
 
     public static bool SetEth(DpPacket packet, in PacketLayout layout, in DpSetEth value, in DpSetEth mask)
@@ -232,9 +236,25 @@ internal static class PacketRewriter
         return true;
     }
 
+    /// <summary>In front of VLAN tags: <paramref name="etherType"/> takes the first TPID's place, which <see cref="PopMpls"/> gives back.</summary>
+    public static bool PushMplsFront(DpPacket packet, in PacketLayout layout, ushort etherType, Be32 entry)
+    {
+        if (layout.VlanTags == 0)
+        {
+            return PushMpls(packet, layout, etherType, entry);
+        }
+
+        packet.Insert(MacAddresses, 4);
+        BinaryPrimitives.WriteUInt16BigEndian(packet.Data[MacAddresses..], etherType);
+        MemoryMarshal.Write(packet.Data[(MacAddresses + 2)..], entry);
+        return true;
+    }
+
     public static bool PopMpls(DpPacket packet, in PacketLayout layout, ushort etherType)
     {
-        if (layout.Network != NetworkHeader.Mpls || !layout.EthernetII)
+        // What a TPID says to be a tag has to be one: its last two bytes are the type behind it.
+        int needed = layout.NetworkAt + (EtherTypes.IsVlan(etherType) ? 4 + VlanTag : 4);
+        if (layout.Network != NetworkHeader.Mpls || !layout.EthernetII || packet.Length < needed)
         {
             return false;
         }
@@ -294,7 +314,7 @@ internal static class PacketRewriter
 
     public static bool CopyTtlOut(DpPacket packet, in PacketLayout layout)
     {
-        int inner = InnerTtlAt(packet, layout);
+        int inner = InnerTtlAt(packet, layout, out _);
         if (inner == 0)
         {
             return false;
@@ -306,17 +326,16 @@ internal static class PacketRewriter
 
     public static bool CopyTtlIn(DpPacket packet, in PacketLayout layout)
     {
-        int inner = InnerTtlAt(packet, layout);
+        int inner = InnerTtlAt(packet, layout, out bool ipv4);
         if (inner == 0)
         {
             return false;
         }
 
         byte ttl = packet.Data[layout.NetworkAt + 3];
-        int below = layout.NetworkAt + 4;
-        if (inner == below + 8)
+        if (ipv4)
         {
-            SetIpv4Ttl(packet.Data[below..], ttl);
+            SetIpv4Ttl(packet.Data[(inner - Ipv4Ttl)..], ttl);
         }
         else
         {
@@ -326,28 +345,72 @@ internal static class PacketRewriter
         return true;
     }
 
-    /// <summary>Where the TTL below the top label is: in the next label (+3), an IPv4 (+8) or an IPv6 header (+7); 0: nowhere.</summary>
-    private static int InnerTtlAt(DpPacket packet, in PacketLayout layout)
+    /// <summary>
+    /// Where the TTL below the top label is, 0: nowhere. Below the bottom of the stack nothing says what follows. There are VLAN tags when they name an IP
+    /// header which really is behind them, or a label where no IP header could start at once; else it is an IP header, told by its first four bits.
+    /// </summary>
+    private static int InnerTtlAt(DpPacket packet, in PacketLayout layout, out bool ipv4)
     {
+        ipv4 = false;
         if (layout.Network != NetworkHeader.Mpls)
         {
             return 0;
         }
 
         ReadOnlySpan<byte> data = packet.Data;
-        int below = layout.NetworkAt + 4;
-        if ((data[layout.NetworkAt + 2] & 1) == 0)
+        int at = layout.NetworkAt + LabelSize;
+        if ((data[at - 2] & 1) == 0)
         {
-            return layout.MplsEntries > 1 ? below + 3 : 0;
+            return layout.MplsEntries > 1 ? at + LabelTtl : 0;
         }
 
-        int room = data.Length - below;
-        return room switch
+        int direct = IpTtlAt(data, at, out bool directIpv4);
+        for (int tags = 1; tags <= PacketParser.MaxVlanTags && data.Length - at > VlanTag; tags++)
         {
-            >= 20 when data[below] >> 4 == 4 => below + 8,
-            >= 40 when data[below] >> 4 == 6 => below + 7,
-            _ => 0,
-        };
+            ushort type = BinaryPrimitives.ReadUInt16BigEndian(data[(at + 2)..]);
+            at += VlanTag;
+            if (type is EtherTypes.Ipv4 or EtherTypes.Ipv6 && IsWholeIp(data[at..], type == EtherTypes.Ipv4))
+            {
+                return IpTtlAt(data, at, out ipv4);
+            }
+
+            if (EtherTypes.IsMpls(type) && direct == 0 && data.Length - at >= LabelSize)
+            {
+                return at + LabelTtl;
+            }
+
+            if (!EtherTypes.IsVlan(type))
+            {
+                break;
+            }
+        }
+
+        ipv4 = directIpv4;
+        return direct;
+    }
+
+    private static int IpTtlAt(ReadOnlySpan<byte> data, int at, out bool ipv4)
+    {
+        int room = data.Length - at;
+        ipv4 = room >= 20 && data[at] >> 4 == 4;
+        return ipv4 ? at + Ipv4Ttl : room >= 40 && data[at] >> 4 == 6 ? at + Ipv6HopLimit : 0;
+    }
+
+    /// <summary>Whether an IP header is there whose lengths the packet has room for.</summary>
+    private static bool IsWholeIp(ReadOnlySpan<byte> header, bool ipv4)
+    {
+        if (!ipv4)
+        {
+            return header.Length >= 40 && header[0] >> 4 == 6 && BinaryPrimitives.ReadUInt16BigEndian(header[4..]) <= header.Length - 40;
+        }
+
+        if (header.Length < 20 || header[0] is < 0x45 or > 0x4f)
+        {
+            return false;
+        }
+
+        int total = BinaryPrimitives.ReadUInt16BigEndian(header[2..]);
+        return total >= (header[0] & 15) * 4 && total <= header.Length;
     }
 
     private static void SetIpv4Ttl(Span<byte> header, byte ttl)

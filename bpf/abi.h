@@ -17,7 +17,7 @@
 
 #include <linux/types.h>
 
-#define OVSB_ABI_VERSION 3
+#define OVSB_ABI_VERSION 4
 
 /* ---- limits ------------------------------------------------------------------------------------------------------ */
 
@@ -291,7 +291,7 @@ enum dp_action_type {
 	DP_ACT_SET_TP = 10,	/* payload dp_set_tp x 2: TCP, UDP, SCTP ports; ICMP type, code: by the key's ip_proto */
 	DP_ACT_SET_ND = 11,	/* payload dp_set_nd x 2 */
 	DP_ACT_SET_MPLS = 12,	/* payload dp_set_mpls: top label stack entry, value, mask */
-	DP_ACT_PUSH_MPLS = 13,	/* arg: ethertype, host order; payload dp_push_mpls */
+	DP_ACT_PUSH_MPLS = 13,	/* arg: ethertype, host order; payload dp_push_mpls; behind VLAN tags */
 	DP_ACT_POP_MPLS = 14,	/* arg: ethertype that follows, host order */
 	DP_ACT_PUSH_PBB = 15,	/* arg: ethertype, host order; payload dp_push_pbb */
 	DP_ACT_POP_PBB = 16,
@@ -310,6 +310,7 @@ enum dp_action_type {
 	DP_ACT_SET_PBB = 29,	/* payload dp_set_mpls: the I-TAG, value, mask */
 	DP_ACT_SAVE = 30,	/* keep the packet for DP_ACT_RESTORE (clone around a bucket or a clone action) */
 	DP_ACT_RESTORE = 31,
+	DP_ACT_PUSH_MPLS_FRONT = 32,	/* as DP_ACT_PUSH_MPLS, in front of VLAN tags: the first TPID becomes the ethertype */
 	__DP_ACT_MAX,
 };
 

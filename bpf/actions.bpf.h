@@ -161,6 +161,8 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 		return set_tag(skb, s, PAYLOAD(struct set_tag), NETWORK_PBB);
 	case DP_ACT_PUSH_MPLS:
 		return push_mpls(skb, s, PAYLOAD(struct push_mpls));
+	case DP_ACT_PUSH_MPLS_FRONT:
+		return push_mpls_front(skb, s, PAYLOAD(struct push_mpls));
 	case DP_ACT_POP_MPLS:
 		return pop_mpls(skb, s, a->arg);
 	case DP_ACT_PUSH_PBB:

@@ -217,9 +217,76 @@ __noinline int pop_mpls(struct __sk_buff *skb, struct scratch *s, __u32 type)
 	return put_tags(skb, &tags) ? DROP_ACTION_ERROR : 0;
 }
 
-/* ---- PBB --------------------------------------------------------------------------------------------------------- */
-
 #define FILL_TAG bpf_htonl(ETH_P_8021Q << 16)
+
+/*
+ * Inserts a label stack entry behind the addresses; the ethertype takes the place of the first TPID, or of the packet's type.  Tags go into the bytes by hand: a
+ * helper would move the network header and name the tag as skb->protocol, which GSO and devices then go by.  Only a third tag, which
+ * came up into the metadata when two were taken, goes down by pushing one of our own upon it.  That one is then popped with another, made behind the addresses.
+ */
+__noinline int push_mpls_front(struct __sk_buff *skb, struct scratch *s, const struct push_mpls *a)
+{
+	struct taken_tags tags = {};
+	__u32 room = 4, at = 12, third, *p, *from;
+	int err;
+
+	if (!s || !a)
+		return DROP_BAD_PROGRAM;
+	err = layout_of(skb, s);
+	if (err)
+		return err;
+	if ((!s->at.vlan_tags && !s->at.ethernet_ii) || take_tags(skb, &tags))
+		return DROP_ACTION_ERROR;
+	s->stale = 1;
+	third = skb->vlan_present;
+	if (third) {
+		if (bpf_skb_vlan_push(skb, bpf_htons(ETH_P_8021Q), 0))
+			return DROP_ACTION_ERROR;
+		room += 4;
+	}
+	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
+		if (tags.tpid[i])
+			room += 4;
+	}
+	if (bpf_skb_change_head(skb, room, 0))
+		return DROP_ACTION_ERROR;
+
+	p = bytes_at(skb, 0, 16);
+	from = bytes_at(skb, room, 12);
+	if (!p || !from)
+		return DROP_ACTION_ERROR;
+	p[0] = from[0];
+	p[1] = from[1];
+	p[2] = from[2];
+	if (third) {
+		p[3] = FILL_TAG;
+		at += 4;
+	}
+	p = bytes_at(skb, at, 6);
+	if (!p)
+		return DROP_ACTION_ERROR;
+	*(__be16 *)p = bpf_htons(a->head.arg);
+	*(__be16 *)((void *)p + 2) = a->push.lse;
+	*(__be16 *)((void *)p + 4) = a->push.lse >> 16;
+	at += 6;
+	if (tags.tpid[0]) {
+		p = bytes_at(skb, at, 2);
+		if (!p)
+			return DROP_ACTION_ERROR;
+		*(__be16 *)p = bpf_htons(tags.tci[0]);
+		at += 2;
+	}
+	if (tags.tpid[1]) {
+		p = bytes_at(skb, at, 4);
+		if (!p)
+			return DROP_ACTION_ERROR;
+		*(__be16 *)p = tags.tpid[1];
+		*(__be16 *)((void *)p + 2) = bpf_htons(tags.tci[1]);
+	}
+	return third && (bpf_skb_vlan_pop(skb) || bpf_skb_vlan_pop(skb)) ? DROP_ACTION_ERROR : 0;
+}
+
+/* ---- PBB --------------------------------------------------------------------------------------------------------- */
 
 /*
  * Puts addresses, type and I-TAG in front of the packet, tags and all.  Two tags of our own come first, one of which ends in the bytes,
@@ -294,14 +361,66 @@ __noinline int pop_pbb(struct __sk_buff *skb, struct scratch *s)
 
 /* ---- TTL copies -------------------------------------------------------------------------------------------------- */
 
+#define INNER_IPV4 0x10000
+
+/* Where the TTL of an IP header at `at` is; `version` 0: either's, and whatever its lengths say. */
+static __always_inline __u32 ip_ttl_at(struct __sk_buff *skb, __u32 at, __u32 version)
+{
+	const __u8 *p = bytes_at(skb, at, 20);
+	__u32 room = skb->len - at, total, size;
+
+	if (!p || (version && p[0] >> 4 != version))
+		return 0;
+	if (p[0] >> 4 == 4) {
+		total = bpf_ntohs(LOAD16(p, 2));
+		size = (p[0] & 15) * 4;
+		if (version && (size < 20 || total < size || total > room))
+			return 0;
+		return (at + 8) | INNER_IPV4;
+	}
+	p = bytes_at(skb, at, 40);
+	if (!p || p[0] >> 4 != 6 || (version && bpf_ntohs(LOAD16(p, 4)) > room - 40))
+		return 0;
+	return at + 7;
+}
+
 /*
- * Between the top label and what is below it: another label, or behind the bottom of the stack an IPv4 or IPv6 header, told by
- * its first four bits.
+ * Where the TTL behind the bottom of the stack is, | INNER_IPV4; 0: nowhere.  Nothing says what follows.  There are VLAN tags when they name
+ * an IP header which really is behind them, or a label where no IP header could start at once; else it is an IP header, told
+ * by its first four bits.
  */
+__noinline int ttl_behind(struct __sk_buff *skb, __u32 at)
+{
+	__u32 direct = ip_ttl_at(skb, at, 0);
+
+	for (int i = 0; i < MAX_VLAN_TAGS; i++) {
+		const void *p = bytes_at(skb, at, 5);
+		__u32 found = 0;
+		__be16 type;
+
+		if (!p)
+			break;
+		type = LOAD16(p, 2);
+		at += 4;
+		if (type == bpf_htons(ETH_P_IP))
+			found = ip_ttl_at(skb, at, 4);
+		else if (type == bpf_htons(ETH_P_IPV6))
+			found = ip_ttl_at(skb, at, 6);
+		else if (!direct && is_mpls(type) && bytes_at(skb, at, 4))
+			found = at + 3;
+		if (found)
+			return found;
+		if (!is_vlan(type))
+			break;
+	}
+	return direct;
+}
+
+/* Between the top label and the header with a TTL that is next below it. */
 __noinline int copy_ttl(struct __sk_buff *skb, struct scratch *s, __u32 out)
 {
-	__u8 *top, *below, *ttl;
-	__u32 pos;
+	__u8 *top, *below;
+	__u32 pos, inner;
 	int err;
 
 	if (!s)
@@ -325,28 +444,24 @@ __noinline int copy_ttl(struct __sk_buff *skb, struct scratch *s, __u32 out)
 	}
 
 	/* the parser did not look here: it may not be in the linear part yet */
-	if (pos + 44 <= skb->len)
-		bpf_skb_pull_data(skb, pos + 44);
-	else if (pos + 24 <= skb->len)
-		bpf_skb_pull_data(skb, pos + 24);
-	top = bytes_at(skb, pos, 24);
-	if (!top)
+	bpf_skb_pull_data(skb, pos + 52 < skb->len ? pos + 52 : skb->len);
+	inner = ttl_behind(skb, pos + 4);
+	top = bytes_at(skb, pos, 4);
+	below = bytes_at(skb, inner & 0xffff, 1);
+	if (!inner || !top || !below)
 		return DROP_ACTION_ERROR;
-	below = top + 4;
-	if (below[0] >> 4 == 4) {
-		if (out)
-			top[3] = below[8];
-		else
-			set_ipv4_ttl(below, top[3]);
+	if (out) {
+		top[3] = *below;
 		return 0;
 	}
-	ttl = bytes_at(skb, pos, 44);
-	if (!ttl || ttl[4] >> 4 != 6)
+	if (!(inner & INNER_IPV4)) {
+		*below = top[3];
+		return 0;
+	}
+	below = bytes_at(skb, (inner & 0xffff) - 8, 20);
+	if (!below)
 		return DROP_ACTION_ERROR;
-	if (out)
-		ttl[3] = ttl[11];
-	else
-		ttl[11] = ttl[3];
+	set_ipv4_ttl(below, top[3]);
 	return 0;
 }
 

@@ -99,6 +99,11 @@ static __always_inline int is_vlan(__be16 type)
 	return type == bpf_htons(ETH_P_8021Q) || type == bpf_htons(ETH_P_8021AD);
 }
 
+static __always_inline int is_mpls(__be16 type)
+{
+	return type == bpf_htons(ETH_P_MPLS_UC) || type == bpf_htons(ETH_P_MPLS_MC);
+}
+
 /* ---- layer 4 ----------------------------------------------------------------------------------------------------- */
 
 /* Neighbour discovery options from `pos` on. */
@@ -509,7 +514,7 @@ static __always_inline int parse_packet(struct __sk_buff *skb, struct flow_key *
 		return parse_ipv6(skb, &c, pos, key, at);
 	if (type == bpf_htons(ETH_P_ARP) || type == bpf_htons(ETH_P_RARP))
 		return parse_arp(&c, pos, key, at);
-	if (type == bpf_htons(ETH_P_MPLS_UC) || type == bpf_htons(ETH_P_MPLS_MC))
+	if (is_mpls(type))
 		return parse_mpls(&c, pos, key, at);
 	if (type == bpf_htons(ETH_P_8021AH))
 		return parse_pbb(&c, pos, key, at);

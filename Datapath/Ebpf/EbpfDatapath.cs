@@ -25,7 +25,7 @@ public sealed class EbpfDatapath : IDatapath
         DpActionType.Output, DpActionType.Userspace, DpActionType.Sample, DpActionType.Drop,
         DpActionType.PushVlan, DpActionType.PopVlan, DpActionType.SetVlan, DpActionType.SetEth,
         DpActionType.SetIpv4, DpActionType.SetIpv6, DpActionType.SetArp, DpActionType.SetTp, DpActionType.SetNd,
-        DpActionType.SetMpls, DpActionType.PushMpls, DpActionType.PopMpls, DpActionType.CopyTtlOut, DpActionType.CopyTtlIn,
+        DpActionType.SetMpls, DpActionType.PushMpls, DpActionType.PushMplsFront, DpActionType.PopMpls, DpActionType.CopyTtlOut, DpActionType.CopyTtlIn,
         DpActionType.SetPbb, DpActionType.PushPbb, DpActionType.PopPbb, DpActionType.DecTtl, DpActionType.DecMplsTtl, DpActionType.SetPriority,
         DpActionType.Hash, DpActionType.Recirc, DpActionType.Meter,
     ];

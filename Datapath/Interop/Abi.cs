@@ -11,7 +11,7 @@ namespace OvsBridge.Datapath.Interop;
 /// <summary>Limits of bpf/abi.h.</summary>
 internal static class Abi
 {
-    public const uint Version = 3; // OVSB_ABI_VERSION
+    public const uint Version = 4; // OVSB_ABI_VERSION
     public const int KeyWords = 24; // OVSB_KEY_WORDS
     public const int MaxMasks = 256; // OVSB_MAX_MASKS
     public const int MaskLists = 4; // OVSB_MASK_LISTS

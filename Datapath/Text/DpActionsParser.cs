@@ -62,7 +62,10 @@ internal sealed class DpActionsParser(PortNames? ports)
                 PushVlan(word);
                 break;
             case "push_mpls":
-                PushMpls(word);
+                PushMpls(word, DpActionType.PushMpls);
+                break;
+            case "push_mpls_front":
+                PushMpls(word, DpActionType.PushMplsFront);
                 break;
             case "pop_mpls":
                 _writer.Add(DpActionType.PopMpls, (uint)Numbers.Parse(Only(word, "eth_type"), "an ethertype", ushort.MaxValue));
@@ -172,7 +175,7 @@ internal sealed class DpActionsParser(PortNames? ports)
         _writer.Add(DpActionType.PushVlan, (tpid << 16) | tci);
     }
 
-    private void PushMpls(in Word word)
+    private void PushMpls(in Word word, DpActionType push)
     {
         uint entry = 0, mask = 0, type = EtherTypes.MplsUnicast;
         WordReader parts = new(word.Value, word.ValuePosition);
@@ -188,7 +191,7 @@ internal sealed class DpActionsParser(PortNames? ports)
             }
         }
 
-        _writer.Add(DpActionType.PushMpls, type, new DpPushMpls { Lse = entry });
+        _writer.Add(push, type, new DpPushMpls { Lse = entry });
     }
 
     private void PushPbb(in Word word)

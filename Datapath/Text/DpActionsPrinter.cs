@@ -56,7 +56,8 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<Upcal
             DpActionType.SetVlan => $"set(vlan({Vlan(arg & 0xffff, arg >> 16)}))",
             DpActionType.SetMpls => $"set(mpls({OdpLabels.Print(action.Read<DpSetMpls>().Lse, action.Read<DpSetMpls>().Mask)}))",
             DpActionType.SetPbb => $"set(pbb({Parts(OdpSet.Itag, action.Payload[..4], action.Payload[4..8])}))",
-            DpActionType.PushMpls => string.Create(CultureInfo.InvariantCulture, $"push_mpls({OdpLabels.Print(action.Read<DpPushMpls>().Lse, uint.MaxValue)},eth_type=0x{arg:x4})"),
+            DpActionType.PushMpls => $"push_mpls({Label(action)})",
+            DpActionType.PushMplsFront => $"push_mpls_front({Label(action)})",
             DpActionType.PopMpls => $"pop_mpls(eth_type=0x{arg:x})",
             DpActionType.PushPbb => $"push_pbb({Parts(OdpSet.Itag, action.Payload[..4], Ones(4))},eth_type=0x{arg:x4})",
             DpActionType.PopPbb => "pop_pbb",
@@ -129,6 +130,9 @@ internal sealed class DpActionsPrinter(PortNames? ports, FlowKey key, Func<Upcal
 
         return text.ToString();
     }
+
+    private static string Label(in DpActionView push) =>
+        string.Create(CultureInfo.InvariantCulture, $"{OdpLabels.Print(push.Read<DpPushMpls>().Lse, uint.MaxValue)},eth_type=0x{push.Arg:x4}");
 
     private static string PushVlan(uint arg)
     {

@@ -9,7 +9,7 @@ namespace OvsBridge.Datapath;
 /// Action programs in Open vSwitch's datapath notation: <c>set(ipv4(ttl=63)),push_vlan(vid=100,pcp=0),1,pop_vlan,2</c>.
 /// </summary>
 /// <remarks>
-/// Save and restore appear as <c>clone(...)</c>. Open vSwitch lacks push_pbb(isid=..), pop_pbb, set(pbb(..)),
+/// Save and restore appear as <c>clone(...)</c>. Open vSwitch lacks push_mpls_front(..), push_pbb(isid=..), pop_pbb, set(pbb(..)),
 /// copy_ttl_out, copy_ttl_in and dec_mpls_ttl; its <c>userspace(...)</c> has no cookie=, and no meter(..): there it
 /// is <c>clone(meter(..),userspace(..))</c>.
 /// </remarks>

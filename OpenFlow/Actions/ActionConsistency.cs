@@ -93,13 +93,13 @@ public static class ActionConsistency
                 known.PopVlan();
                 break;
             case PushMplsAction push:
-                known.SetEthType(push.EtherType);
+                known.PushMpls(push.EtherType);
                 break;
             case PopMplsAction pop:
-                known.SetEthType(pop.EtherType);
+                known.PopMpls(pop.EtherType);
                 break;
             case PushPbbAction push:
-                known.SetEthType(push.EtherType);
+                known.PushPbb(push.EtherType);
                 break;
             case PopPbbAction:
                 known.PopPbb();

@@ -14,6 +14,7 @@ internal struct ProtocolState
     private int _icmpType;
     private int _icmpCode;
     private bool _inPort;
+    private Covered? _covered;
 
     /// <summary>What a match says, or with a mask of all ones, a packet.</summary>
     public ProtocolState(in FlowKey value, in FlowKey mask)
@@ -57,7 +58,10 @@ internal struct ProtocolState
     public void Set(Field field, UInt128 value)
     {
         if (field == FieldTable.EthType)
+        {
+            _covered = null;
             SetEthType((int)value);
+        }
         else if (field == FieldTable.IpProto)
             _ipProto = (int)value;
         else if (field == FieldTable.Icmpv4Type || field == FieldTable.Icmpv6Type)
@@ -66,23 +70,67 @@ internal struct ProtocolState
             _icmpCode = (int)value;
     }
 
-    /// <summary>The ethertype is now <paramref name="ethType"/>; what is behind it is not known.</summary>
-    public void SetEthType(int ethType)
-    {
-        _ethType = ethType;
-        _ipProto = _icmpType = _icmpCode = Unknown;
-    }
-
     /// <summary>A VLAN tag was pushed.</summary>
     public void PushVlan() => VlanTags++;
 
     /// <summary>The outer VLAN tag was popped; whether another follows is not known.</summary>
     public void PopVlan() => VlanTags = int.Max(0, VlanTags - 1);
 
-    /// <summary>A PBB header was popped: any frame may be inside.</summary>
+    /// <summary>A label was pushed, in front of all tags: what was there is payload now.</summary>
+    public void PushMpls(int ethType) => Push(ethType, pbb: false);
+
+    /// <summary>A label was popped; <paramref name="ethType"/> says what follows, and behind that of a tag may follow anything that was not there before the push.</summary>
+    public void PopMpls(int ethType)
+    {
+        Covered? below = _covered is { Pbb: false } pushed ? pushed : null;
+        _covered = below?.State._covered;
+        if (ethType is not (0x8100 or 0x88a8))
+        {
+            SetEthType(ethType);
+        }
+        else if (below is { State.VlanTags: > 0 })
+        {
+            VlanTags += below.State.VlanTags;
+            (_ethType, _ipProto, _icmpType, _icmpCode) = (below.State._ethType, below.State._ipProto, below.State._icmpType, below.State._icmpCode);
+        }
+        else
+        {
+            SetEthType(Unknown);
+            VlanTags++;
+        }
+    }
+
+    /// <summary>A PBB header was pushed: the whole frame is its payload now.</summary>
+    public void PushPbb(int ethType) => Push(ethType, pbb: true);
+
+    /// <summary>A PBB header was popped: the frame that it was pushed upon, or any other, is inside.</summary>
     public void PopPbb()
     {
+        if (_covered is { Pbb: true } pushed && VlanTags == 0)
+        {
+            this = pushed.State;
+            return;
+        }
+
+        _covered = null;
         SetEthType(Unknown);
         VlanTags = 0;
     }
+
+    private void Push(int ethType, bool pbb)
+    {
+        _covered = new Covered(this, pbb);
+        VlanTags = 0;
+        SetEthType(ethType);
+    }
+
+    /// <summary>The ethertype is now <paramref name="ethType"/>; what is behind it is not known.</summary>
+    private void SetEthType(int ethType)
+    {
+        _ethType = ethType;
+        _ipProto = _icmpType = _icmpCode = Unknown;
+    }
+
+    /// <summary>What a pushed header has below it.</summary>
+    private sealed record Covered(ProtocolState State, bool Pbb);
 }

@@ -105,12 +105,16 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
                 break;
             case "push_mpls":
                 Append(new PushMplsAction(EtherType(word, 0x8847, 0x8848)));
+                _hasVlan = false; // in front of tags
                 break;
             case "pop_mpls":
-                Append(new PopMplsAction(EtherType(word)));
+                PopMplsAction pop = new(EtherType(word));
+                Append(pop);
+                _hasVlan |= pop.EtherType is 0x8100 or 0x88a8;
                 break;
             case "push_pbb":
                 Append(new PushPbbAction(EtherType(word, 0x88e7)));
+                _hasVlan = false;
                 break;
             case "pop_pbb":
                 word.NeedNoValue();

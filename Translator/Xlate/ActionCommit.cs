@@ -80,10 +80,12 @@ internal sealed partial class TrackedFlow
     /// </summary>
     private bool CanReturnTo(in FlowState state, bool exact)
     {
-        bool structure = _sent.Structure == state.Structure
-            || (state.PushPending && _sent.Structure == state.Encapsulation!.Structure && SentIsAsIn(state.Encapsulation.Region));
+        bool unpushed = state.PushPending && _sent.Structure == state.Encapsulation!.Structure;
+        bool structure = unpushed ? SentIsAsIn(state.Encapsulation!.Region) : _sent.Structure == state.Structure;
         bool remarked = (_sent.Known.IpTos & ~state.Known.IpTos & state.Opaque.IpTos & KeyBits.DscpMask) != 0; // written over what only a parser can tell
-        bool tags = _sent.VlanPopped <= state.VlanPopped || (!exact && _sent.Known.VlanTci == 0);
+        bool tags = unpushed && state.Encapsulation!.CoveredTags is { } covered
+            ? _sent.VlanPopped == covered.VlanPopped && _sent.Tags == covered.Sent
+            : _sent.VlanPopped <= state.VlanPopped || (!exact && _sent.Known.VlanTci == 0);
         return structure && !remarked && tags;
     }
 
@@ -184,13 +186,19 @@ internal sealed partial class TrackedFlow
         // A push needs the whole entry: what is copied from the label below is looked at.
         Read(KeyBits.MplsWord, KeyBits.Lse);
         HideSent(_now.Encapsulation.Region.Bits);
+        bool covers = _now.Encapsulation.CoveredTags is not null;
+        if (covers)
+        {
+            ForgetSentTags();
+        }
+
         _sent.Value.EthType = _now.Value.EthType;
         _sent.Known.EthType = 0xffff;
         _now.Known.MplsLse0 = uint.MaxValue;
         _sent.Value.MplsLse0 = _now.Value.MplsLse0;
         _sent.Known.MplsLse0 = uint.MaxValue;
         _sent.Structure = _now.Structure;
-        _actions.Add(DpActionType.PushMpls, _now.Value.EthType, new DpPushMpls { Lse = _now.Value.MplsLse0 });
+        _actions.Add(covers ? DpActionType.PushMplsFront : DpActionType.PushMpls, _now.Value.EthType, new DpPushMpls { Lse = _now.Value.MplsLse0 });
     }
 
     private void CommitIp()

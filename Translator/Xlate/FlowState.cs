@@ -134,10 +134,12 @@ internal sealed class HiddenHeaders
     /// <summary>See <see cref="FlowState.InnerTtlChanged"/>.</summary>
     public bool InnerTtlChanged { get; init; }
 
-    // The tags that an I-TAG covers.
-    public int VlanPopped { get; init; }
-
-    public HiddenTag? Tags { get; init; }
-
-    public SentTag? SentTags { get; init; }
+    /// <summary>The tags below, if the region has them: below an I-TAG, or a label that was pushed in front of tags; else null.</summary>
+    public CoveredTags? CoveredTags { get; init; }
 }
+
+/// <summary>VLAN tags below an I-TAG or label, in state and datapath.</summary>
+/// <param name="VlanPopped">See <see cref="FlowState.VlanPopped"/>; the same in both, since they are committed before the push.</param>
+/// <param name="Tags">See <see cref="FlowState.Tags"/>.</param>
+/// <param name="Sent">See <see cref="SentState.Tags"/>.</param>
+internal sealed record CoveredTags(int VlanPopped, HiddenTag? Tags, SentTag? Sent);

@@ -120,6 +120,14 @@ internal static class KeyBits
         k.AsMutableWords()[1..4].Fill(ulong.MaxValue);
     });
 
+    /// <summary>The frame from the first VLAN tag on.</summary>
+    internal static readonly FlowKey BehindAddresses = Of(static (ref FlowKey k) =>
+    {
+        k = Frame;
+        k.EthDst = 0;
+        k.EthSrc = 0;
+    });
+
     /// <summary>What neighbour discovery messages have behind their type.</summary>
     internal static readonly FlowKey NeighbourDiscovery = Of(static (ref FlowKey k) => k.AsMutableWords()[13..17].Fill(ulong.MaxValue));
 

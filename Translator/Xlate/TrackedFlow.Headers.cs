@@ -4,7 +4,7 @@ using OvsBridge.OpenFlow.Fields;
 
 namespace OvsBridge.Translator.Xlate;
 
-/// <content>Headers that come and go. Labels go between the tags and what is behind them, tags go in front of all.</content>
+/// <content>Headers that come and go. Each goes in front of all that is there.</content>
 internal sealed partial class TrackedFlow
 {
     private const uint BottomOfStack = 0x100;
@@ -122,11 +122,13 @@ internal sealed partial class TrackedFlow
     }
 
     /// <summary>
-    /// Pushes a label: a copy of the top one, or zeros with the TTL of the IP header (OpenFlow 1.3.5, 5.12.1).
+    /// Pushes a label: a copy of the top one, or zeros with the TTL of the IP header (OpenFlow 1.3.5, 5.12.1), also where tags are
+    /// between. It goes in front of these, which are payload then: a label with a tag behind it is the bottom of its stack.
     /// </summary>
     internal void PushMpls(ushort etherType)
     {
         bool labelled = EtherTypes.IsMpls(EthType);
+        bool tagged = HasVlan;
         byte ttl = !labelled && Has(Prerequisite.Ip) ? ReadTtl() : (byte)0;
         if (NeedsReparse || (labelled && IsOpaque(KeyBits.MplsWord, KeyBits.Lse)))
         {
@@ -136,7 +138,7 @@ internal sealed partial class TrackedFlow
 
         Commit();
         (Be32 entry, Be32 known) = (_now.Value.MplsLse0, _now.Known.MplsLse0);
-        HiddenRegion region = Hide(labelled ? KeyBits.LabelAndEthType : KeyBits.FromEthType, false);
+        HiddenRegion region = Hide(tagged ? KeyBits.BehindAddresses : labelled ? KeyBits.LabelAndEthType : KeyBits.FromEthType, false);
         _now.Encapsulation = new HiddenHeaders
         {
             Pbb = false,
@@ -144,11 +146,18 @@ internal sealed partial class TrackedFlow
             Below = _now.Encapsulation,
             Structure = _now.Structure,
             InnerTtlChanged = _now.InnerTtlChanged,
+            CoveredTags = tagged ? new CoveredTags(_now.VlanPopped, _now.Tags, _sent.Tags) : null,
         };
+        if (tagged)
+        {
+            _now.Tags = null;
+            _now.VlanPopped = 0;
+        }
+
         KnowEthType(etherType, false);
         if (labelled)
         {
-            _now.Value.MplsLse0 = entry & ~BottomOfStack;
+            _now.Value.MplsLse0 = (entry & ~BottomOfStack) | (tagged ? BottomOfStack : 0);
             _now.Known.MplsLse0 = known | BottomOfStack;
         }
         else
@@ -170,21 +179,25 @@ internal sealed partial class TrackedFlow
             return false;
         }
 
+        HiddenHeaders? below = _now.Encapsulation is { Pbb: false } pushed ? pushed : null;
+        bool covered = below?.CoveredTags is not null;
+        bool revealed = !covered || (_now.Tags is null && CoveredTpid(below!) == etherType);
+
         // Where a copy is yet to be undone (Repair), what counts is the packet before the copy.
-        if (_now.PushPending && _now.Structure != (_repair?.Sent ?? _sent).Structure)
+        if (revealed && _now.PushPending && _now.Structure != (_repair?.Sent ?? _sent).Structure)
         {
-            HiddenHeaders undone = _now.Encapsulation!;
-            Reveal(undone.Region, false);
-            _now.Encapsulation = undone.Below;
-            _now.Structure = undone.Structure;
-            _now.InnerTtlChanged = undone.InnerTtlChanged;
+            RevealBelow(below!, false);
             _now.PushPending = false;
             _dirty = true;
-            TypeAfterPop(etherType, false);
+            if (!covered)
+            {
+                TypeAfterPop(etherType, false);
+            }
+
             return true;
         }
 
-        bool bottom = _now.Encapsulation is not { Pbb: false } && Read(KeyBits.MplsWord, KeyBits.LseBottom) != 0;
+        bool bottom = below is null && Read(KeyBits.MplsWord, KeyBits.LseBottom) != 0;
         if (NeedsReparse)
         {
             return false;
@@ -194,15 +207,7 @@ internal sealed partial class TrackedFlow
         _actions.Add(DpActionType.PopMpls, etherType);
         bool innerTtlChanged = _now.InnerTtlChanged;
         _now.InnerTtlChanged = false;
-        if (_now.Encapsulation is { Pbb: false } hidden)
-        {
-            Reveal(hidden.Region, true);
-            _now.Encapsulation = hidden.Below;
-            _now.Structure = _sent.Structure = hidden.Structure;
-            _now.InnerTtlChanged = hidden.InnerTtlChanged;
-            TypeAfterPop(etherType, true);
-        }
-        else
+        if (below is null)
         {
             _now.Structure = _sent.Structure = ++_structures;
             if (!bottom && EtherTypes.IsMpls(etherType))
@@ -213,6 +218,29 @@ internal sealed partial class TrackedFlow
             else
             {
                 ChangeEthType(etherType, true);
+            }
+        }
+        else if (revealed)
+        {
+            RevealBelow(below, true);
+            if (!covered)
+            {
+                TypeAfterPop(etherType, true);
+            }
+        }
+        else
+        {
+            // Another type in place of the tag's, or a tag in front that the covered one comes behind.
+            _now.Encapsulation = null;
+            _now.Structure = _sent.Structure = ++_structures;
+            if (_now.Tags is null)
+            {
+                ChangeEthType(etherType, true);
+            }
+            else
+            {
+                Forget(KeyBits.BehindAddresses);
+                ForgetTags();
             }
         }
 
@@ -252,9 +280,7 @@ internal sealed partial class TrackedFlow
             Below = before.Encapsulation,
             Structure = before.Structure,
             InnerTtlChanged = before.InnerTtlChanged,
-            VlanPopped = before.VlanPopped,
-            Tags = before.Tags,
-            SentTags = sentBefore.Tags,
+            CoveredTags = new CoveredTags(before.VlanPopped, before.Tags, sentBefore.Tags),
         };
         _now.Value.EthDst = before.Value.EthDst;
         _now.Known.EthDst = before.Known.EthDst;
@@ -265,9 +291,7 @@ internal sealed partial class TrackedFlow
         _sent.Value.EthSrc = sentBefore.Value.EthSrc;
         _sent.Known.EthSrc = sentBefore.Known.EthSrc;
         _now.InnerTtlChanged = false;
-        _now.Tags = null;
-        _sent.Tags = null;
-        _now.VlanPopped = _sent.VlanPopped = 0;
+        ForgetTags();
         KnowEthType(etherType, true);
         _now.Value.PbbItag = tag;
         _sent.Value.PbbItag = tag;
@@ -288,21 +312,13 @@ internal sealed partial class TrackedFlow
         _dirty = true;
         if (_now.Encapsulation is { Pbb: true } hidden && _now.Tags is null && _now.VlanPopped == 0)
         {
-            Reveal(hidden.Region, true);
-            _now.Encapsulation = hidden.Below;
-            _now.Structure = _sent.Structure = hidden.Structure;
-            _now.InnerTtlChanged = hidden.InnerTtlChanged;
-            _now.VlanPopped = _sent.VlanPopped = hidden.VlanPopped;
-            _now.Tags = hidden.Tags;
-            _sent.Tags = hidden.SentTags;
+            RevealBelow(hidden, true);
             return true;
         }
 
         Forget(KeyBits.Frame);
+        ForgetTags();
         _now.Encapsulation = null;
-        _now.Tags = null;
-        _sent.Tags = null;
-        _now.VlanPopped = _sent.VlanPopped = 0;
         _now.Structure = _sent.Structure = ++_structures;
         return true;
     }
@@ -372,10 +388,23 @@ internal sealed partial class TrackedFlow
         return hidden.Tpid;
     }
 
-    /// <summary>Un-wildcards bits of the tag that is outermost of the original ones left.</summary>
-    private void LookAtTag(ushort tci, ushort tpid)
+    /// <summary>TPID of the outer tag of those that a label covers.</summary>
+    private ushort CoveredTpid(HiddenHeaders below)
     {
-        switch (_now.VlanPopped)
+        if (below.Region.Known.VlanTpid != 0xffff)
+        {
+            LookAtTag(0, 0xffff, below.CoveredTags!.VlanPopped);
+        }
+
+        return below.Region.Value.VlanTpid;
+    }
+
+    private void LookAtTag(ushort tci, ushort tpid) => LookAtTag(tci, tpid, _now.VlanPopped);
+
+    /// <summary>Un-wildcards bits of the tag that is outermost of the original ones left when <paramref name="popped"/> are popped.</summary>
+    private void LookAtTag(ushort tci, ushort tpid, int popped)
+    {
+        switch (popped)
         {
             case 0:
                 _mask.VlanTci = (ushort)(_mask.VlanTci | tci);
@@ -434,6 +463,9 @@ internal sealed partial class TrackedFlow
         _dirty = true;
         if (EtherTypes.IsVlan(etherType))
         {
+            // Where this type is, a parser, the datapath's too, finds tags: it has to be written before, and can't be taken back.
+            Commit();
+            _now.Structure = _sent.Structure = ++_structures;
             MakeOpaque(KeyBits.TagsAndEthType);
         }
     }

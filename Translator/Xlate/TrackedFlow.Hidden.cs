@@ -119,5 +119,43 @@ internal sealed partial class TrackedFlow
         _dirty = _dirtyBehindEth = true;
     }
 
+    /// <summary>Takes a pushed label or I-TAG off: what was below it is as it was.</summary>
+    private void RevealBelow(HiddenHeaders below, bool sent)
+    {
+        Reveal(below.Region, sent);
+        _now.Encapsulation = below.Below;
+        _now.Structure = below.Structure;
+        _now.InnerTtlChanged = below.InnerTtlChanged;
+        if (sent)
+        {
+            _sent.Structure = below.Structure;
+        }
+
+        if (below.CoveredTags is { } tags)
+        {
+            _now.VlanPopped = tags.VlanPopped;
+            _now.Tags = tags.Tags;
+            if (sent)
+            {
+                _sent.VlanPopped = tags.VlanPopped;
+                _sent.Tags = tags.Sent;
+            }
+        }
+    }
+
+    /// <summary>There are no tags, or a parser has to tell.</summary>
+    private void ForgetTags()
+    {
+        _now.Tags = null;
+        _now.VlanPopped = 0;
+        ForgetSentTags();
+    }
+
+    private void ForgetSentTags()
+    {
+        _sent.Tags = null;
+        _sent.VlanPopped = 0;
+    }
+
     private static bool HasTtl(in FlowKey bits) => (bits.AsWords()[KeyBits.IpWord] & KeyBits.IpTtl) != 0;
 }

@@ -255,6 +255,75 @@ public sealed class DpActionExecutorTests
 
         Expect(FrameSamples.Llc, push, "drop ActionError");
         Expect(FrameSamples.Snap, push, "drop ActionError");
+        DpActions front = Programs.Of(w => w.Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x100 }));
+        Expect(FrameSamples.Llc, front, "drop ActionError");
+        Expect(FrameSamples.Snap, front, "drop ActionError");
+    }
+
+    /// <summary>OpenFlow 1.3.5, 5.12: immediately after the Ethernet header, and before other tags.</summary>
+    [TestCase("0800 45", "8847 0004d140 45", "no tag")]
+    [TestCase("8100 b064 0800 45", "8847 0004d140 b064 0800 45", "a tag")]
+    [TestCase("88a8 6005 8100 0006 86dd 60", "8847 0004d140 6005 8100 0006 86dd 60", "two tags")]
+    [TestCase("88a8 6005 8100 0006 8100 0007 86dd 60", "8847 0004d140 6005 8100 0006 8100 0007 86dd 60", "three tags")]
+    [TestCase("8100 0007 0026 4242 03", "8847 0004d140 0007 0026 4242 03", "802.3 behind a tag")]
+    [TestCase("8100 0007 8847 00064140 45", "8847 0004d140 0007 8847 00064140 45", "a label behind a tag")]
+    public void Label_in_front_of_tags(string before, string after, string why)
+    {
+        const string Addresses = "020000000002 020000000001 ";
+        DpActions push = Programs.Of(w => w.Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x0004d140 }));
+        Assert.That(RewriteCases.Rewritten(Bytes(Addresses + before), push), Is.EqualTo(Bytes(Addresses + after)), why);
+
+        DpActions pop = Programs.Of(w => w.Then(DpActionType.PopMpls, Convert.ToUInt32(before[..4], 16)));
+        Assert.That(RewriteCases.Rewritten(Bytes(Addresses + after), pop), Is.EqualTo(Bytes(Addresses + before)), why);
+
+        static byte[] Bytes(string hex) => Convert.FromHexString(hex.Replace(" ", "", StringComparison.Ordinal));
+    }
+
+    [Test]
+    public void Label_with_less_than_a_tag_behind_it_does_not_become_a_tag()
+    {
+        byte[] three = FrameBuilder.Ethernet(0x8847).Mpls(5, 0, true, 9).Raw(0, 5, 8).ToArray();
+        byte[] four = FrameBuilder.Ethernet(0x8847).Mpls(5, 0, true, 9).Raw(0, 5, 8, 0).ToArray();
+
+        Expect(three, Programs.Of(w => w.Then(DpActionType.PopMpls, 0x8100)), "drop ActionError");
+        Expect(four, Programs.Of(w => w.Then(DpActionType.PopMpls, 0x8100)), "drop Action");
+    }
+
+    /// <summary>
+    /// A tag may look like the start of an IP header (its priority is the first three bits), and an IP header like a tag: lengths decide.
+    /// </summary>
+    [TestCase(0x0005, 4, 33)]
+    [TestCase(0x4aaa, 4, 33)] // as IPv4 with a header of 40 bytes
+    [TestCase(0x6aaa, 4, 33)] // as IPv6
+    [TestCase(0x4aaa, 6, 9)]
+    [TestCase(0x6aaa, 6, 9)]
+    public void Ttl_is_copied_through_tags(int tci, int version, int ttl)
+    {
+        FrameBuilder builder = FrameBuilder.Ethernet(0x8847).Mpls(5, 0, true, 77).Vlan(0x0001, 0x8100).Vlan((ushort)tci, version == 4 ? (ushort)0x0800 : (ushort)0x86dd);
+        byte[] frame = (version == 4 ? builder.Ipv4(6, ttl: 33).Tcp(1, 2).Counting(2100) : builder.Ipv6(6, hopLimit: 9).Tcp(1, 2).Counting(2100)).ToArray();
+        byte[] withoutFirst = [.. frame[..18], .. frame[22..]];
+        foreach (byte[] tagged in new[] { frame, withoutFirst })
+        {
+            int ttlAt = tagged.Length - frame.Length + 26 + (version == 4 ? 8 : 7);
+            byte[] copiedOut = RewriteCases.Rewritten(tagged, Programs.Of(w => w.Then(DpActionType.CopyTtlOut)));
+            byte[] copiedIn = RewriteCases.Rewritten(tagged, Programs.Of(w => w.Then(DpActionType.CopyTtlIn)));
+
+            Assert.That(copiedOut[17], Is.EqualTo(ttl));
+            Assert.That(copiedIn[ttlAt], Is.EqualTo(77));
+            byte[] inner = [.. copiedIn[..12], .. copiedIn[(tagged.Length - frame.Length + 24)..]];
+            Assert.That(FrameVerifier.WrongChecksums(inner), Is.Empty);
+        }
+    }
+
+    [Test]
+    public void Ip_header_that_looks_like_a_tag_is_none()
+    {
+        // 2,048 bytes, "0800", with an identification that could start an IPv4 header
+        byte[] frame = FrameBuilder.Ethernet(0x8847).Mpls(5, 0, true, 77).Ipv4(17, ttl: 33).Udp(1, 2).Counting(2020).ToArray();
+        Assert.That(frame[20..22], Is.EqualTo(new byte[] { 8, 0 }));
+        frame[22] = 0x45;
+
+        Assert.That(RewriteCases.Rewritten(frame, Programs.Of(w => w.Then(DpActionType.CopyTtlOut)))[17], Is.EqualTo(33));
     }
 
     [Test]
@@ -270,7 +339,7 @@ public sealed class DpActionExecutorTests
         "drop ActionError");
 
     [TestCase((ushort)0)]
-    [TestCase((ushort)32)]
+    [TestCase((ushort)33)]
     [TestCase((ushort)0xffff)]
     public void Unknown_action_is_a_bad_program(ushort type) =>
         Expect(FrameSamples.Tcp4, Programs.Of(w => w.Then(DpActionType.Output, 1).Then((DpActionType)type).Then(DpActionType.Output, 2)), $"output 1 length {FrameSamples.Tcp4.Length}", "drop BadProgram");
@@ -287,6 +356,7 @@ public sealed class DpActionExecutorTests
     [TestCase(DpActionType.SetMpls)]
     [TestCase(DpActionType.SetPbb)]
     [TestCase(DpActionType.PushMpls)]
+    [TestCase(DpActionType.PushMplsFront)]
     [TestCase(DpActionType.PushPbb)]
     [TestCase(DpActionType.SetTunnel)]
     public void Missing_payload_is_a_bad_program(DpActionType type) => Expect(FrameSamples.Tcp4, Programs.Of(w => w.Then(type)), "drop BadProgram");

@@ -58,6 +58,12 @@ public sealed class RewritePropertyTests
                 Assert.That(Run(w => w.Then(DpActionType.PushMpls, 0x8848, new DpPushMpls { Lse = bits }).Then(DpActionType.PopMpls, key.EthType.Value)), Is.EqualTo(frame));
             }
 
+            if (layout.EthernetII || layout.VlanTags > 0)
+            {
+                uint type = layout.VlanTags > 0 ? key.VlanTpid.Value : key.EthType.Value;
+                Assert.That(Run(w => w.Then(DpActionType.PushMplsFront, 0x8848, new DpPushMpls { Lse = bits }).Then(DpActionType.PopMpls, type)), Is.EqualTo(frame));
+            }
+
             Assert.That(Run(w => w.Then(DpActionType.Save).Then(DpActionType.PushVlan, 0x81000001).SetEthDst(bits).Then(DpActionType.Restore)), Is.EqualTo(frame));
         });
 
@@ -97,6 +103,12 @@ public sealed class RewritePropertyTests
                 MplsLse0 = entry,
             };
             Assert.That(KeyText.Of(labelled), Is.EqualTo(KeyText.Of(expected)));
+        }
+
+        if (layout.EthernetII || layout.VlanTags > 0)
+        {
+            FlowKey front = Parse(w => w.Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = entry }));
+            Assert.That(front, Is.EqualTo(new FlowKey { InPort = 1, EthDst = key.EthDst, EthSrc = key.EthSrc, EthType = 0x8847, MplsLse0 = entry }));
         }
 
         FlowKey backbone = Parse(w => w.Then(DpActionType.PushPbb, 0x88e7, new DpPushPbb { Itag = entry }));

@@ -68,7 +68,19 @@ public static class RandomFlows
 
     /// <summary>Actions of which each applies to what the match and the actions before it promise.</summary>
     public static ValueList<OfAction> Actions(Random random, Match match, bool asOvs = false) =>
-        Actions(match, default, random.Next(8), _ => [Action(random, asOvs)]);
+        Actions(match, default, random.Next(8), before => Action(random, asOvs) is var action && asOvs && action is PushVlanAction && HasTwoTags(match, before) ? [] : [action]);
+
+    /// <summary>Whether Open vSwitch refuses another tag: it has no tags behind labels, and counts all.</summary>
+    public static bool HasTwoTags(Match match, IReadOnlyList<OfAction> before)
+    {
+        int tags = (match.Value.VlanTci.Value & match.Mask.VlanTci.Value & FlowKey.VlanPresent) != 0 ? 1 : 0;
+        foreach (OfAction action in before)
+        {
+            tags = action is PushVlanAction ? tags + 1 : action is PopVlanAction && tags > 0 ? tags - 1 : tags;
+        }
+
+        return tags >= 2;
+    }
 
     /// <summary>Actions of which each applies to what the match, the actions before the list, and the actions before it in the list promise.</summary>
     /// <param name="match">The match.</param>

@@ -94,7 +94,7 @@ public sealed class RandomRewriteTests
         Assert.That(PacketParser.TryParse(frame, frame.Length, false, 1, out FlowKey key, out PacketLayout layout), Is.True);
         for (int n = random.Next(1, 7); n > 0;)
         {
-            int kind = random.Next(21);
+            int kind = random.Next(23);
             bool fits = kind switch
             {
                 1 or 2 or 3 => layout.VlanTags > 0,
@@ -156,7 +156,7 @@ public sealed class RandomRewriteTests
                 w.Add(DpActionType.PushMpls, random.Next(2) == 0 ? 0x8847u : 0x8848u, new DpPushMpls { Lse = (uint)random.NextInt64(1L << 32) });
                 break;
             case 15:
-                w.Add(DpActionType.PopMpls, random.Next(3) switch { 0 => 0x8847u, 1 => 0x0800u, _ => 0x86ddu });
+                w.Add(DpActionType.PopMpls, random.Next(5) switch { 0 => 0x8847u, 1 => 0x0800u, 2 => 0x86ddu, 3 => 0x88a8u, _ => 0x8100u });
                 break;
             case 16:
                 w.Add(mpls ? DpActionType.DecMplsTtl : DpActionType.DecTtl);
@@ -169,6 +169,14 @@ public sealed class RandomRewriteTests
                 break;
             case 19:
                 w.Add(DpActionType.PopPbb);
+                break;
+            case 20 or 21:
+                w.Add(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = (uint)random.NextInt64(1L << 32) | 0x100u });
+                if (random.Next(3) is var next and < 2)
+                {
+                    w.Add(next == 0 ? DpActionType.CopyTtlIn : DpActionType.CopyTtlOut);
+                }
+
                 break;
             default:
                 w.Add(DpActionType.Output, 2);

@@ -65,9 +65,12 @@ public sealed class TransferTests
     [TestCase(false, "qinq")]
     [TestCase(false, "mpls")]
     [TestCase(true, "mpls")]
+    [TestCase(false, "mpls in front of a tag")]
+    [TestCase(true, "mpls in front of a tag")]
+    [TestCase(false, "mpls in front of two tags")]
     public void Through_a_trunk(bool ipv6, string kind) => InSwitch(datapath =>
     {
-        _net.InSwitch("ip", "link", "add", "trunk3", "type", "veth", "peer", "name", "trunk4");
+        _net.InSwitch("ip", "link", "add", "trunk3", "mtu", "1520", "type", "veth", "peer", "name", "trunk4", "mtu", "1520");
         AddPort(datapath, 3, "trunk3");
         AddPort(datapath, 4, "trunk4");
         ushort type = ipv6 ? (ushort)0x86dd : (ushort)0x0800;
@@ -75,12 +78,17 @@ public sealed class TransferTests
         {
             "vlan" => w => w.Then(DpActionType.PushVlan, 0x81000064),
             "qinq" => w => w.Then(DpActionType.PushVlan, 0x81000064).Then(DpActionType.PushVlan, 0x88a80065),
+            "mpls in front of a tag" => w => w.Then(DpActionType.PushVlan, 0x81000064).Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x00064140 }),
+            "mpls in front of two tags" => w => w.Then(DpActionType.PushVlan, 0x81000064).Then(DpActionType.PushVlan, 0x88a80065)
+                .Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x00064140 }),
             _ => w => w.Then(DpActionType.PushMpls, 0x8847, new DpPushMpls { Lse = 0x00064140 }),
         };
         Action<DpActionWriter> pop = kind switch
         {
             "vlan" => w => w.Then(DpActionType.PopVlan),
             "qinq" => w => w.Then(DpActionType.PopVlan).Then(DpActionType.PopVlan),
+            "mpls in front of a tag" => w => w.Then(DpActionType.PopMpls, 0x8100).Then(DpActionType.PopVlan),
+            "mpls in front of two tags" => w => w.Then(DpActionType.PopMpls, 0x88a8).Then(DpActionType.PopVlan).Then(DpActionType.PopVlan),
             _ => w => w.Then(DpActionType.PopMpls, type),
         };
         FlowKey key = default, mask = default;

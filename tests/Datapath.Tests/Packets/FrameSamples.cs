@@ -71,6 +71,10 @@ internal static class FrameSamples
 
     public static byte[] Snap { get; } = FrameBuilder.Ethernet(0x0032).Raw(0xaa, 0xaa, 0x03, 0, 0, 0).U16(0x0800).Ipv4(17).Udp(67, 68).Counting(14).ToArray();
 
+    public static byte[] ThreeTags { get; } = FrameBuilder.Ethernet(0x88a8).Vlan(0x6005, 0x8100).Vlan(0x0006, 0x8100).Vlan(0xf007, 0x0800).Ipv4(17).Udp(53, 54).Counting(12).ToArray();
+
+    public static byte[] VlanLlc { get; } = FrameBuilder.Ethernet(0x8100).Vlan(0x2007, 0x0026).Raw(0x42, 0x42, 0x03).Zeros(43).ToArray();
+
     public static byte[] UnknownType { get; } = FrameBuilder.Ethernet(0x88cc).Counting(50).ToArray();
 
     /// <summary>One of each, in a fixed order.</summary>

@@ -36,6 +36,31 @@ internal static class RewriteCases
             }
         }
 
+        foreach (byte[] frame in any.Where(f => f != FrameSamples.Llc).Append(FrameSamples.ThreeTags).Append(FrameSamples.VlanLlc))
+        {
+            string kind = Kind(frame);
+            uint type = (uint)((frame[12] << 8) | frame[13]);
+            yield return ($"push_mpls in front {kind}", frame, Of(w => w.Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x00064140 })));
+            yield return ($"push_mpls in front twice {kind}", frame, Of(w => w
+                .Then(DpActionType.PushMplsFront, 0x8848, new DpPushMpls { Lse = 0x00064140 }).Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x12345020 })));
+            yield return ($"push_mpls in front, pop {kind}", frame, Of(w => w
+                .Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x00064140 }).Then(DpActionType.PopMpls, type)));
+            yield return ($"push_mpls in front, push tag, push_mpls in front {kind}", frame, Of(w => w
+                .Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x00064140 }).Then(DpActionType.PushVlan, 0x88a83064)
+                .Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x12345120 })));
+            yield return ($"push tag, push_mpls in front, pop both {kind}", frame, Of(w => w
+                .Then(DpActionType.PushVlan, 0x88a83064).Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x12345120 })
+                .Then(DpActionType.PopMpls, 0x88a8).Then(DpActionType.PopVlan)));
+        }
+
+        foreach (byte[] frame in new[] { FrameSamples.VlanTcp4, FrameSamples.QinqUdp6, FrameSamples.VlanMpls })
+        {
+            foreach (DpActionType copy in new[] { DpActionType.CopyTtlOut, DpActionType.CopyTtlIn })
+            {
+                yield return ($"push_mpls in front, {copy} {Kind(frame)}", frame, Of(w => w.Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = 0x00064107 }).Then(copy)));
+            }
+        }
+
         yield return ("set eth_type snap", FrameSamples.Snap, Of(w => w.Then(DpActionType.SetEth, new DpSetEth { Type = 0x1234 }, new DpSetEth { Type = 0xffff })));
         foreach (byte[] frame in new[] { FrameSamples.VlanTcp4, FrameSamples.QinqUdp6, FrameSamples.VlanMpls, FrameSamples.PbbBehindVlan })
         {

@@ -38,6 +38,8 @@ public sealed class RewritePeerTests
         ["set_nd_ns"] = Nd,
         ["set_nd_na"] = Nd,
         ["push_mpls"] = null!, // by the frame: the bottom of the stack
+        ["push_mpls_front"] = Programs.Of(w => w.Then(DpActionType.PushMplsFront, 0x8847, new DpPushMpls { Lse = (77u << 12) | (3 << 9) | 0x100 | 64 })),
+        ["pop_mpls_tag"] = Programs.Of(w => w.Then(DpActionType.PopMpls, 0x8100)),
         ["pop_mpls"] = Programs.Of(w => w.Then(DpActionType.PopMpls, 0x0800)),
         ["set_mpls"] = Programs.Of(w => w.Then(DpActionType.SetMpls, 0, new DpSetMpls { Lse = (0xffffeu << 12) | (7 << 9), Mask = 0xfffffe00 })),
         ["dec_mpls_ttl"] = Programs.Of(w => w.Then(DpActionType.DecMplsTtl, 0, new DpUserspace())),

@@ -124,10 +124,16 @@ emit("set_nd_na", ether() / ip6() / ICMPv6ND_NA(tgt="fe80::1") / ICMPv6NDOptDstL
 # MPLS
 emit("push_mpls", ether() / ip() / tcp() / PAYLOAD, ether(type=0x8847) / MPLS(label=77, cos=3, s=1, ttl=64) / ip() / tcp() / PAYLOAD)
 emit("push_mpls again", ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip() / tcp() / PAYLOAD, ether(type=0x8847) / MPLS(label=77, cos=3, s=0, ttl=64) / MPLS(label=5, s=1, ttl=9) / ip() / tcp() / PAYLOAD)
+TAGGED = Dot1Q(vlan=7, prio=3) / ip() / tcp() / PAYLOAD
+emit("push_mpls_front", ether() / TAGGED, ether(type=0x8847) / MPLS(label=77, cos=3, s=1, ttl=64) / Raw(bytes(TAGGED)))
+emit("push_mpls_front two tags", ether(type=0x88A8) / Dot1AD(vlan=200, prio=1) / TAGGED, ether(type=0x8847) / MPLS(label=77, cos=3, s=1, ttl=64) / Raw(bytes(Dot1AD(vlan=200, prio=1) / TAGGED)))
+emit("pop_mpls_tag", ether(type=0x8847) / MPLS(label=77, s=1, ttl=64) / Raw(bytes(TAGGED)), ether() / TAGGED)
 emit("pop_mpls", ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip() / tcp() / PAYLOAD, ether() / ip() / tcp() / PAYLOAD)
 emit("set_mpls", ether(type=0x8847) / MPLS(label=5, cos=0, s=1, ttl=9) / ip() / tcp() / PAYLOAD, ether(type=0x8847) / MPLS(label=0xFFFFE, cos=7, s=1, ttl=9) / ip() / tcp() / PAYLOAD)
 emit("dec_mpls_ttl", ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip() / tcp() / PAYLOAD, ether(type=0x8847) / MPLS(label=5, s=1, ttl=8) / ip() / tcp() / PAYLOAD)
 emit("copy_ttl_out ip", ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip() / tcp(), ether(type=0x8847) / MPLS(label=5, s=1, ttl=64) / ip() / tcp())
+emit("copy_ttl_out tag", ether(type=0x8847) / MPLS(label=77, s=1, ttl=9) / Raw(bytes(TAGGED)), ether(type=0x8847) / MPLS(label=77, s=1, ttl=64) / Raw(bytes(TAGGED)))
+emit("copy_ttl_in tag", ether(type=0x8847) / MPLS(label=77, s=1, ttl=9) / Raw(bytes(TAGGED)), ether(type=0x8847) / MPLS(label=77, s=1, ttl=9) / Raw(bytes(Dot1Q(vlan=7, prio=3) / ip(ttl=9) / tcp() / PAYLOAD)))
 emit("copy_ttl_in ip", ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip() / tcp(), ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip(ttl=9) / tcp())
 emit("copy_ttl_in ipv6", ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip6() / tcp(), ether(type=0x8847) / MPLS(label=5, s=1, ttl=9) / ip6(hlim=9) / tcp())
 emit("copy_ttl_out mpls", ether(type=0x8847) / MPLS(label=5, s=0, ttl=9) / MPLS(label=6, s=1, ttl=33) / ip(), ether(type=0x8847) / MPLS(label=5, s=0, ttl=33) / MPLS(label=6, s=1, ttl=33) / ip())

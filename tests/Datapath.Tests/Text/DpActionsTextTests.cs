@@ -36,6 +36,7 @@ public sealed class DpActionsTextTests
     // our own
     [TestCase("set(vlan(vid=5,pcp=1/0x1)),1")]
     [TestCase("push_vlan(vid=5,pcp=0,dei=1),1")]
+    [TestCase("push_mpls_front(label=77,tc=0,ttl=64,bos=1,eth_type=0x8848),1")]
     [TestCase("push_pbb(isid=7,flags=0x20,eth_type=0x88e7),pop_pbb,copy_ttl_out,copy_ttl_in")]
     [TestCase("set(pbb(isid=7/0xff)),1")]
     [TestCase("set(eth(type=0x0800)),set(ipv4(proto=17)),set(ipv6(proto=6))")]
@@ -149,7 +150,7 @@ public sealed class DpActionsTextTests
                     writer.Add(DpActionType.SetVlan, (arg & 0xefff0000) | (arg & (arg >> 16) & 0xefff));
                     break;
                 case 9:
-                    writer.Add(DpActionType.PushMpls, arg & 0xffff, new DpPushMpls { Lse = arg });
+                    writer.Add(random.Next(2) == 0 ? DpActionType.PushMpls : DpActionType.PushMplsFront, arg & 0xffff, new DpPushMpls { Lse = arg });
                     break;
                 case 10:
                     writer.Add(DpActionType.PopMpls, arg & 0xffff);

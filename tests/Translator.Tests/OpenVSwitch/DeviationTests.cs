@@ -53,6 +53,8 @@ public sealed partial class DeviationTests
             "in_port=1,mpls,mpls_label=1,mpls_ttl=9,mpls_bos=1",
             "push_mpls(label=3,tc=0,ttl=9,bos=0,eth_type=0x8847),2,3",
             "clone(push_mpls(label=3,tc=0,ttl=9,bos=0,eth_type=0x8847),2),push_mpls(label=3,tc=0,ttl=9,bos=0,eth_type=0x8848),3"),
+        new("push_mpls_behind_tags", ["ip,actions=push_mpls:0x8847,output:2"], Udp + ",dl_vlan=5",
+            "push_mpls(label=0,tc=0,ttl=9,bos=1,eth_type=0x8847),2", "push_mpls_front(label=0,tc=0,ttl=9,bos=1,eth_type=0x8847),2"),
         new("push_pop_mpls", ["ipv6,actions=push_mpls:0x8847,pop_mpls:0x0800,output:2"], "in_port=1,udp6,nw_ttl=9", "2", "set(eth(type=0x0800)),2"),
         new("pop_mpls_early", ["mpls,actions=pop_mpls:0x0800,output:2"], "in_port=1,mpls,mpls_label=1,mpls_ttl=9,mpls_lse1=0x2109",
             "pop_mpls(eth_type=0x8847),pop_mpls(eth_type=0x800),2", "pop_mpls(eth_type=0x800),2"),

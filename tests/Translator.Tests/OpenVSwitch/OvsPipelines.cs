@@ -139,9 +139,10 @@ internal sealed class OvsPipelines(Random random)
     private ValueList<OfAction> Written(Match match, ValueList<OfAction> applied, bool last)
     {
         ValueList<OfAction> written = RandomFlows.Actions(match, applied, random.Next(1, 6),
-            _ => random.Next(8) == 0 ? [new GroupAction(SelectGroup)]
+            before => random.Next(8) == 0 ? [new GroupAction(SelectGroup)]
                 : last && random.Next(8) == 0 && Pop(match, applied) is { } pop ? [pop]
-                : Actions(null, [], 1));
+                : Actions(null, [], 1) is var drawn && drawn is [PushVlanAction, ..] && RandomFlows.HasTwoTags(match, before) ? []
+                : drawn);
         try
         {
             ActionConsistency.SetAgainstMatch(match, written);
@@ -178,6 +179,8 @@ internal sealed class OvsPipelines(Random random)
         {
             case SetFieldAction set when match is not null && set.Field == FieldTable.Icmpv6Type:
                 return []; // makes set_field of ND options possible with us, and not with Open vSwitch
+            case PushVlanAction when match is not null && RandomFlows.HasTwoTags(match, before):
+                return [];
             case PushVlanAction:
                 return [action, Set(FieldTable.VlanVid), Set(FieldTable.VlanPcp)];
             case PushMplsAction when !_pushesLabels:
@@ -208,7 +211,9 @@ internal sealed class OvsPipelines(Random random)
             (least, most) = (least + change, most + change);
         }
 
+        // To us, not to Open vSwitch, a pop to the type of a tag promises one.
         return least >= 2 ? new PopMplsAction(EtherTypes.MplsUnicast)
+            : most == 1 && known && EtherTypes.IsVlan(match!.Value.EthType.Value) ? null
             : most == 1 && known && !mpls ? new PopMplsAction(match!.Value.EthType.Value)
             : most == 1 ? new PopMplsAction(EtherTypes.Ipv4) // so are RandomPipelines' packets behind labels
             : null;

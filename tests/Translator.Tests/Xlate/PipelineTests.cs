@@ -193,7 +193,56 @@ public sealed class PipelineTests
     [Test]
     public void Label_takes_the_TTL_of_IP_and_is_pushed_complete() =>
         Given.Flows("ip,actions=push_mpls:0x8847,set_field:77->mpls_label,output:2").Packet("in_port=1,udp,nw_ttl=64")
-            .Yields("push_mpls(label=77,tc=0,ttl=64,bos=1,eth_type=0x8847),2", "ip,in_port=1,nw_ttl=64");
+            .Yields("push_mpls(label=77,tc=0,ttl=64,bos=1,eth_type=0x8847),2", "ip,in_port=1,vlan_tci=0x0000/0x1000,nw_ttl=64");
+
+    /// <summary>OpenFlow 1.3.5, 5.12: immediately after the Ethernet header, and before other tags.</summary>
+    [Test]
+    public void Label_goes_in_front_of_tags()
+    {
+        Given.Flows("ip,actions=push_mpls:0x8847,set_field:77->mpls_label,output:2").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64")
+            .Yields("push_mpls_front(label=77,tc=0,ttl=64,bos=1,eth_type=0x8847),2", "ip,in_port=1,vlan_tci=0x1000/0x1000,nw_ttl=64");
+        Given.Flows("mpls,actions=push_mpls:0x8848,push_mpls:0x8847,output:2").Packet("in_port=1,dl_vlan=5,mpls,mpls_label=7,mpls_tc=3,mpls_ttl=9,mpls_bos=0")
+            .Yields("push_mpls_front(label=7,tc=3,ttl=9,bos=1,eth_type=0x8848),push_mpls(label=7,tc=3,ttl=9,bos=0,eth_type=0x8847),2");
+        Given.Flows("actions=push_vlan:0x8100,set_field:4101->vlan_vid,push_mpls:0x8847,push_vlan:0x88a8,output:2").Packet("in_port=1,udp,nw_ttl=64")
+            .Yields("push_vlan(vid=5,pcp=0),push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),push_vlan(tpid=0x88a8,vid=0,pcp=0),2");
+    }
+
+    [Test]
+    public void Tags_behind_a_label_are_not_seen()
+    {
+        string[] flows = ["table=0,actions=push_mpls:0x8847,goto_table:1", "table=1,priority=2,vlan_tci=0x1000/0x1000,actions=output:2", "table=1,priority=1,mpls,mpls_bos=1,actions=output:3"];
+
+        Given.Flows(flows).Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64").Yields("push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),3", "ip,in_port=1,vlan_tci=0x1000/0x1000,nw_ttl=64");
+        Given.Flows("add-group group_id=1,type=indirect,bucket=pop_vlan,output:2", "actions=push_mpls:0x8847,group:1").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64")
+            .Yields("push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),2");
+    }
+
+    [Test]
+    public void Tag_is_back_when_the_label_in_front_of_it_is_popped()
+    {
+        Given.Yield labelled = Given.Flows("dl_vlan=5,actions=push_mpls:0x8847,output:2,pop_mpls:0x8100,set_field:4102->vlan_vid,output:3").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64");
+        labelled.Yields("push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),2,pop_mpls(eth_type=0x8100),set(vlan(vid=6)),3");
+        Assert.That(labelled.Result.Mask.VlanTpid.Value, Is.EqualTo(0xffff), "with another TPID it would be another packet");
+        Given.Flows("dl_vlan=5,actions=push_mpls:0x8847,pop_mpls:0x8100,pop_vlan,output:2").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64").Yields("pop_vlan,2");
+    }
+
+    [Test]
+    public void Label_popped_before_it_was_sent_leaves_the_type_of_a_tag() =>
+        Given.Flows("actions=push_mpls:0x8847,pop_mpls:0x88a8,output:2").Packet("in_port=1,udp,nw_ttl=64").Yields("set(eth(type=0x88a8)),2");
+
+    [Test]
+    public void Label_in_front_of_a_tag_popped_to_another_type_wants_a_parser()
+    {
+        Given.Flows("actions=push_mpls:0x8847,pop_mpls:0x88a8,goto_table:1", "table=1,dl_vlan=5,actions=output:2").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64")
+            .Yields("push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),pop_mpls(eth_type=0x88a8),recirc(0x1)");
+        Given.Flows("actions=push_mpls:0x8847,push_vlan:0x8100,pop_mpls:0x8100,goto_table:1", "table=1,dl_vlan=0,actions=pop_vlan,output:2").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64")
+            .Yields("push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),push_vlan(vid=0,pcp=0),pop_mpls(eth_type=0x8100),recirc(0x1)");
+    }
+
+    [Test]
+    public void Bucket_that_labels_a_tagged_packet_changes_its_own_copy_only() =>
+        Given.Flows("add-group group_id=1,type=all,bucket=actions=push_mpls:0x8847,output:2,bucket=actions=output:3", "actions=group:1").Packet("in_port=1,udp,dl_vlan=5,nw_ttl=64")
+            .Yields("clone(push_mpls_front(label=0,tc=0,ttl=64,bos=1,eth_type=0x8847),2),3");
 
     [Test]
     public void Popped_label_needs_no_parser_until_somebody_looks_behind_it()

@@ -284,7 +284,7 @@ internal sealed class RandomPipelines(Random random, bool meters = false)
             case 14:
                 return new PushMplsAction(0x8847);
             case 15:
-                return new PopMplsAction(Pick([(ushort)0x0800, (ushort)0x0800, (ushort)0x8847, (ushort)0x8847, (ushort)0x86dd]));
+                return new PopMplsAction(Pick([(ushort)0x0800, (ushort)0x0800, (ushort)0x8847, (ushort)0x8847, (ushort)0x86dd, (ushort)0x8100, (ushort)0x8100, (ushort)0x88a8]));
             case 16:
                 return random.Next(2) == 0 ? new PushPbbAction(0x88e7) : new PopPbbAction();
             case 17:

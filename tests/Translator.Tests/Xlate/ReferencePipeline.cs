@@ -233,8 +233,9 @@ internal sealed class ReferencePipeline(PipelineSnapshot snapshot, MacTable macs
                 Do(DpActionType.PopVlan);
                 break;
             case PushMplsAction push:
-                uint entry = mpls ? key.MplsLse0 & ~0x100u : 0x100u | (ip ? key.IpTtl : 0u);
-                Do(w => w.Add(DpActionType.PushMpls, push.EtherType, new DpPushMpls { Lse = entry }));
+                uint bottom = mpls && key.VlanTci == 0 ? 0 : 0x100u;
+                uint entry = bottom | (mpls ? key.MplsLse0 & ~0x100u : ip ? key.IpTtl : 0u);
+                Do(w => w.Add(DpActionType.PushMplsFront, push.EtherType, new DpPushMpls { Lse = entry }));
                 break;
             case PopMplsAction pop when mpls:
                 Do(DpActionType.PopMpls, pop.EtherType);
