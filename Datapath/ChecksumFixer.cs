@@ -19,9 +19,11 @@ public static class ChecksumFixer
     /// <summary>Completes the checksum of <paramref name="packet"/> if it is partial.</summary>
     /// <returns>Whether it was.</returns>
     public static bool Complete(DpPacket packet) =>
-        packet.GsoSize == 0
-        && PacketParser.TryParse(packet, out _, out PacketLayout layout)
-        && Complete(packet.Data, layout);
+        PacketParser.TryParse(packet, out _, out PacketLayout layout) && Complete(packet, layout);
+
+    /// <summary>Completes the checksum of <paramref name="packet"/>, which was parsed, if it is partial.</summary>
+    /// <returns>Whether it was.</returns>
+    internal static bool Complete(DpPacket packet, in PacketLayout layout) => packet.GsoSize == 0 && Complete(packet.Data, layout);
 
     /// <summary>Completes the checksum of a whole frame, all VLAN tags in line, if it is partial.</summary>
     /// <returns>Whether it was.</returns>

@@ -37,11 +37,17 @@ public interface IDatapath : IDisposable
     IReadOnlyList<DpPort> Ports { get; }
 
     /// <summary>
-    /// Installs a megaflow. Packets see the flow completely or not at all. A flow with the same mask and masked key that is
-    /// already there is a caller's mistake.
+    /// Installs a megaflow, unless there is one with the same mask and masked key. Packets see the flow completely or not at all.
     /// </summary>
-    /// <returns>A handle, or null when the table is full (flows, masks, buckets or action space); counted.</returns>
-    MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions);
+    /// <param name="key">Key of a packet that it is for.</param>
+    /// <param name="mask">The bits of it that packets have to have.</param>
+    /// <param name="actions">What to do with them.</param>
+    /// <param name="spent">
+    /// The handle of a flow that was removed, of this datapath, for which the caller has no more use: it may become the new flow's. Saves an object for each
+    /// flow where flows come and go.
+    /// </param>
+    /// <param name="flow">The handle, or null.</param>
+    PutOutcome PutFlow(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? flow);
 
     /// <summary>
     /// Replaces a flow's actions: each packet runs the old program or the new one. Statistics go on.
@@ -63,7 +69,7 @@ public interface IDatapath : IDisposable
     int FlowCount { get; }
 
     /// <summary>Runs a program on a packet that user space holds: first packets, packet_out, slow path.</summary>
-    /// <param name="packet">The frame; consumed: its buffer may be rewritten.</param>
+    /// <param name="packet">The frame; consumed: its buffer may be rewritten. A checksum that its sender left to a device is completed first.</param>
     /// <param name="actions">What to do; <see cref="DpActionType.Userspace"/> calls <paramref name="sink"/> at once, on this thread.</param>
     /// <param name="sink">Receives what the program sends to user space, or null to drop that.</param>
     void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink);
@@ -113,6 +119,31 @@ public interface IDatapath : IDisposable
 
     /// <summary>The counters.</summary>
     DatapathStats ReadDatapathStats();
+}
+
+/// <summary>What became of a flow that was to be put.</summary>
+public enum PutOutcome
+{
+    /// <summary>It is in the datapath.</summary>
+    Installed,
+
+    /// <summary>One with its mask and masked key is there already; it stays as it is.</summary>
+    Exists,
+
+    /// <summary>There is no room (flows, masks, buckets or action space); counted.</summary>
+    Full,
+}
+
+/// <summary>Simpler ways to call a datapath.</summary>
+public static class DatapathExtensions
+{
+    /// <summary>Installs a megaflow where a flow with the same mask and masked key would be the caller's mistake.</summary>
+    /// <returns>A handle, or null when the table is full.</returns>
+    /// <exception cref="ArgumentException">There is such a flow.</exception>
+    public static MegaflowHandle? PutFlow(this IDatapath datapath, in FlowKey key, in FlowKey mask, DpActions actions) =>
+        datapath.PutFlow(key, mask, actions, null, out MegaflowHandle? flow) != PutOutcome.Exists
+            ? flow
+            : throw new ArgumentException("there is a flow with this mask and masked key already", nameof(key));
 }
 
 /// <summary>Receives upcalls. Called on one thread; must not block for long.</summary>

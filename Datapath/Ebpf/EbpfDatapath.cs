@@ -44,7 +44,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly PortAttacher _attacher = new();
     private readonly PacketSender _sender;
     private readonly UpcallReader _upcalls;
-    private readonly ConcurrentBag<DpActionExecutor> _executors = [];
+    private readonly ConcurrentBag<Execution> _executions = [];
     private readonly ITimer? _sorter;
     private readonly int _cpus;
     private readonly System.Net.Sockets.Socket? _tablesOwner;
@@ -197,10 +197,10 @@ public sealed class EbpfDatapath : IDatapath
     public void RemoveAdoptedMeters() => _meters.RemoveAdopted();
 
     /// <inheritdoc/>
-    public MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions)
+    public PutOutcome PutFlow(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? flow)
     {
         CheckActions(actions);
-        return _flows.Put(key, mask, actions);
+        return _flows.Put(key, mask, actions, spent, out flow);
     }
 
     /// <inheritdoc/>
@@ -219,15 +219,14 @@ public sealed class EbpfDatapath : IDatapath
     /// <inheritdoc/>
     public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink)
     {
-        // One executor for each call that is under way: a sink that is called back may execute again.
-        if (!_executors.TryTake(out DpActionExecutor? executor))
+        // One for each call that is under way: a sink that is called back may execute again.
+        if (!_executions.TryTake(out Execution? execution))
         {
-            executor = new DpActionExecutor();
+            execution = new Execution(this);
         }
 
-        ChecksumFixer.Complete(packet);
-        new Execution(this, executor, sink).Run(packet, actions);
-        _executors.Add(executor);
+        execution.Run(packet, actions, sink);
+        _executions.Add(execution);
     }
 
     /// <inheritdoc/>
@@ -407,14 +406,14 @@ public sealed class EbpfDatapath : IDatapath
     {
         FlowKey key = default;
         ((ReadOnlySpan<ulong>)record.Key).CopyTo(key.AsMutableWords());
-        EbpfMegaflow? flow = _flows.FindByUfid(record.Ufid);
+        (FlowKey? mask, DpActions? actions) = _flows.FindByUfid(record.Ufid);
         return new PacketSample
         {
             Key = key,
             Length = (int)record.Len,
             Hit = record.Ufid != 0,
-            Mask = flow?.Mask.Mask,
-            Actions = flow?.Program.Actions,
+            Mask = mask,
+            Actions = actions,
             Upcall = (UpcallReason)record.Upcall,
             Drop = (DropReason)record.Drop,
             Missed = record.Missed,
@@ -452,24 +451,28 @@ public sealed class EbpfDatapath : IDatapath
     private sealed record Tables(
         BpfObject Bpf, MappedArray<TableHead> Head, MappedArray<DpStats> Stats, MappedArray<ulong> Drops, GracePeriod Grace, FlowTable Flows, PortTable Ports, MeterTable Meters);
 
-    /// <summary>One packet that user space holds, on its way through a program, and through more when it goes round.</summary>
-    private sealed class Execution(EbpfDatapath datapath, DpActionExecutor executor, IUpcallSink? sink) : IDpActionOwner
+    /// <summary>One packet that user space holds, on its way through a program, and through more when it goes round; then another one.</summary>
+    private sealed class Execution(EbpfDatapath datapath) : IDpActionOwner
     {
+        private readonly DpActionExecutor _executor = new();
+        private IUpcallSink? _sink;
         private bool _again;
         private FlowKey _context;
 
-        public void Run(DpPacket packet, DpActions actions)
+        public void Run(DpPacket packet, DpActions actions, IUpcallSink? sink)
         {
-            if (!PacketParser.TryParse(packet, out FlowKey key, out _))
+            _sink = sink;
+            if (!PacketParser.TryParse(packet, out FlowKey key, out PacketLayout layout))
             {
                 Drop(DropReason.TooShort);
                 return;
             }
 
+            ChecksumFixer.Complete(packet, layout);
             for (int round = 0; ; round++)
             {
                 _again = false;
-                executor.Run(packet, key, actions, this);
+                _executor.Run(packet, key, actions, this);
                 if (!_again)
                 {
                     return;
@@ -512,7 +515,7 @@ public sealed class EbpfDatapath : IDatapath
         }
 
         public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
-            sink?.OnUpcall(new Upcall(reason, in key, packet.Data[..(int)Math.Min((uint)packet.Length, request.MaxLen)])
+            _sink?.OnUpcall(new Upcall(reason, in key, packet.Data[..(int)Math.Min((uint)packet.Length, request.MaxLen)])
             {
                 Length = packet.TotalLength,
                 GsoSize = packet.GsoSize,

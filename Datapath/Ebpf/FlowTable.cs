@@ -157,14 +157,15 @@ internal sealed class FlowTable
         }
     }
 
-    /// <summary>Adds a flow; null when there is no space.</summary>
-    public EbpfMegaflow? Put(in FlowKey key, in FlowKey mask, DpActions actions)
+    /// <summary>Adds a flow; see <see cref="IDatapath.PutFlow"/>.</summary>
+    public PutOutcome Put(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? put)
     {
+        put = null;
         lock (_lock)
         {
             if (_masks.Find(mask) is { } there && Find(there, key) is not null)
             {
-                throw new ArgumentException("there is a flow with this mask and masked key already", nameof(key));
+                return PutOutcome.Exists;
             }
 
             ActionProgram? program = _programs.Acquire(actions);
@@ -179,10 +180,13 @@ internal sealed class FlowTable
             EbpfMegaflow? flow = null;
             if (search is not null && index >= 0)
             {
-                flow = new EbpfMegaflow(this, index, search, program, ((ulong)NextSerial() << 32) | (uint)index);
+                ulong ufid = ((ulong)NextSerial() << 32) | (uint)index;
+                flow = spent is EbpfMegaflow { HasFinal: true } old && old.Table == this ? old : new EbpfMegaflow(this);
+                flow.Begin(index, search, program, ufid);
                 if (!Link(flow, key))
                 {
                     _free.Return(index);
+                    flow.IsRemoved = true;
                     flow = null;
                 }
             }
@@ -191,7 +195,8 @@ internal sealed class FlowTable
             {
                 _byIndex[index] = flow;
                 _count++;
-                return flow;
+                put = flow;
+                return PutOutcome.Installed;
             }
 
             if (search is not null)
@@ -302,9 +307,16 @@ internal sealed class FlowTable
         return Volatile.Read(ref flow.HasFinal) ? flow.Final : now;
     }
 
-    /// <summary>The flow that a program knows by this <c>flow_entry.ufid</c>; null when it has been removed. Takes no lock.</summary>
-    public EbpfMegaflow? FindByUfid(ulong ufid) =>
-        (uint)ufid < (uint)_byIndex.Length && Volatile.Read(ref _byIndex[(int)(uint)ufid]) is { } flow && flow.Ufid == ufid ? flow : null;
+    /// <summary>Mask and program of the flow that a program knows by this <c>flow_entry.ufid</c>; nulls when it has been removed.</summary>
+    public (FlowKey? Mask, DpActions? Actions) FindByUfid(ulong ufid)
+    {
+        lock (_lock)
+        {
+            return (uint)ufid < (uint)_byIndex.Length && _byIndex[(int)(uint)ufid] is { } flow && flow.Ufid == ufid
+                ? (flow.Mask.Mask, flow.Program.Actions)
+                : (null, null);
+        }
+    }
 
     /// <summary>Looks up a packet that user space holds, and counts it; null: no flow.</summary>
     /// <returns>The flow's program.</returns>
@@ -446,12 +458,9 @@ internal sealed class FlowTable
                 _serial = Math.Max(_serial, (uint)(ufid >> 32));
                 mask.Flows++;
                 overflow[home] += bucket == home ? 0u : 1;
-                _byIndex[index] = new EbpfMegaflow(this, index, mask, _programs.Adopt(_flows[index].Actions, programs), ufid)
-                {
-                    Home = home,
-                    Bucket = (uint)bucket,
-                    Slot = slot,
-                };
+                EbpfMegaflow flow = new(this) { Home = home, Bucket = (uint)bucket, Slot = slot };
+                flow.Begin(index, mask, _programs.Adopt(_flows[index].Actions, programs), ufid);
+                _byIndex[index] = flow;
                 _count++;
             }
         }
@@ -486,10 +495,10 @@ internal sealed class FlowTable
         unused.ForEach(_masks.Free);
     }
 
-    private EbpfMegaflow? Refuse()
+    private PutOutcome Refuse()
     {
         Interlocked.Increment(ref _refused);
-        return null;
+        return PutOutcome.Full;
     }
 
     private EbpfMegaflow Own(MegaflowHandle handle) =>
@@ -581,7 +590,7 @@ internal sealed class FlowTable
     private EbpfMegaflow? Find(SearchMask mask, in FlowKey key)
     {
         (uint tag, uint home, uint other) = Place(mask, key);
-        return Find(home, tag, mask, key) ?? Find(other, tag, mask, key);
+        return Find(home, tag, mask, key) ?? (_buckets[(int)home].Overflow != 0 ? Find(other, tag, mask, key) : null);
     }
 
     private unsafe EbpfMegaflow? Find(uint bucket, uint tag, SearchMask mask, in FlowKey key)
@@ -628,26 +637,25 @@ internal sealed class FlowTable
     }
 }
 
-/// <summary>A flow in the kernel's table.</summary>
-internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, ActionProgram program, ulong ufid) : MegaflowHandle
+/// <summary>A flow in the kernel's table; behind it, if its owner gives the handle back, another one.</summary>
+internal sealed class EbpfMegaflow(FlowTable table) : MegaflowHandle
 {
     /// <summary>Whether <see cref="Final"/> is set; then the number may belong to another flow.</summary>
     internal bool HasFinal;
 
     private volatile StrongBox<MegaflowStats>? _own;
-    private volatile StrongBox<MegaflowStats>? _final;
 
     public FlowTable Table { get; } = table;
 
     /// <summary>Index in map <c>flows</c>.</summary>
-    public int Index { get; } = index;
+    public int Index { get; private set; }
 
     /// <summary>What a program knows it by; no other flow ever has it, but after four billion.</summary>
-    public ulong Ufid { get; } = ufid;
+    public ulong Ufid { get; private set; }
 
-    public SearchMask Mask { get; } = mask;
+    public SearchMask Mask { get; private set; } = null!;
 
-    public ActionProgram Program { get; set; } = program;
+    public ActionProgram Program { get; set; } = null!;
 
     /// <summary>Home bucket.</summary>
     public uint Home { get; set; }
@@ -670,10 +678,15 @@ internal sealed class EbpfMegaflow(FlowTable table, int index, SearchMask mask, 
         set => _own = new StrongBox<MegaflowStats>(value);
     }
 
-    /// <summary>Statistics at its end.</summary>
-    public MegaflowStats Final
+    /// <summary>Statistics at its end; to be read behind <see cref="HasFinal"/>.</summary>
+    public MegaflowStats Final { get; set; }
+
+    /// <summary>Makes it a flow that is about to be linked.</summary>
+    public void Begin(int index, SearchMask mask, ActionProgram program, ulong ufid)
     {
-        get => _final is { } final ? final.Value : default;
-        set => _final = new StrongBox<MegaflowStats>(value);
+        (Index, Mask, Program, Ufid) = (index, mask, program, ufid);
+        _own = null;
+        Final = default;
+        HasFinal = IsRemoved = false;
     }
 }

@@ -18,6 +18,7 @@ internal sealed unsafe class MaskTable
     private readonly GracePeriod _grace;
     private readonly IndexPool _numbers;
     private readonly Dictionary<FlowKey, SearchMask> _byMask = [];
+    private SearchMask? _last; // that was found or acquired: many flows in a row have the same
     private readonly List<SearchMask> _order = [];
     private readonly int _cpus;
 
@@ -40,18 +41,26 @@ internal sealed unsafe class MaskTable
     public IReadOnlyList<SearchMask> Order => _order;
 
     /// <summary>The mask with the packet part of <paramref name="mask"/>, if there is a flow that uses it.</summary>
-    public SearchMask? Find(in FlowKey mask) => _byMask.GetValueOrDefault(PacketPart(mask));
+    public SearchMask? Find(in FlowKey mask)
+    {
+        if (_last is not { } last || !last.Mask.PacketPart().SequenceEqual(mask.PacketPart()))
+        {
+            _last = _byMask.GetValueOrDefault(PacketPart(mask));
+        }
+
+        return _last;
+    }
 
     /// <summary>As <see cref="Find"/>, for one more flow; a new one comes last in the order. Null: there are too many.</summary>
     public SearchMask? Acquire(in FlowKey mask)
     {
-        FlowKey packetPart = PacketPart(mask);
-        if (_byMask.TryGetValue(packetPart, out SearchMask? known))
+        if (Find(mask) is { } known)
         {
             known.Flows++;
             return known;
         }
 
+        FlowKey packetPart = PacketPart(mask);
         int number = _numbers.Take();
         if (number < 0)
         {
@@ -83,6 +92,7 @@ internal sealed unsafe class MaskTable
     /// <summary>Takes unused masks out of the order.</summary>
     public void Unlist(List<SearchMask> unused)
     {
+        _last = null;
         foreach (SearchMask mask in unused)
         {
             _byMask.Remove(mask.Mask);

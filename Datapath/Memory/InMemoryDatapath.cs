@@ -142,24 +142,26 @@ public sealed class InMemoryDatapath : IDatapath
     }
 
     /// <inheritdoc/>
-    public MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions)
+    public PutOutcome PutFlow(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? flow)
     {
         FlowKey packetMask = PacketPart(mask);
-        MemoryMegaflow flow = new(this, key.Masked(packetMask), packetMask, actions);
+        MemoryMegaflow made = new(this, key.Masked(packetMask), packetMask, actions);
+        flow = null;
         lock (_gate)
         {
-            if (_table.Contains(flow.Key, flow.Mask))
+            if (_table.Contains(made.Key, made.Mask))
             {
-                throw new ArgumentException("a megaflow with this mask and masked key is already there", nameof(key));
+                return PutOutcome.Exists;
             }
 
-            if (_table.FlowCount >= _options.MaxFlows || (_table.MaskCount >= _options.MaxMasks && !_table.HasMask(flow.Mask)))
+            if (_table.FlowCount >= _options.MaxFlows || (_table.MaskCount >= _options.MaxMasks && !_table.HasMask(made.Mask)))
             {
-                return null;
+                return PutOutcome.Full;
             }
 
-            _table.Add(flow);
-            return flow;
+            _table.Add(made);
+            flow = made;
+            return PutOutcome.Installed;
         }
     }
 
@@ -505,12 +507,13 @@ public sealed class InMemoryDatapath : IDatapath
         public void Execute(DpPacket packet, DpActions actions)
         {
             DpActionExecutor executor = new();
-            if (!PacketParser.TryParse(packet, out FlowKey key, out _))
+            if (!PacketParser.TryParse(packet, out FlowKey key, out PacketLayout layout))
             {
                 Drop(DropReason.TooShort);
                 return;
             }
 
+            ChecksumFixer.Complete(packet, layout);
             for (int round = 0; ; round++)
             {
                 _again = false;

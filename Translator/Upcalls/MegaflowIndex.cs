@@ -25,6 +25,7 @@ internal sealed class MegaflowIndex
     private readonly Dictionary<FlowKey, Group> _groups = [];
     private readonly Dictionary<StatePart, PartUsers> _parts = [];
     private long _questions;
+    private (KeyMask Mask, Group Group)? _last; // of megaflows in a row, many have the same mask
 
     /// <summary>Number of groups.</summary>
     internal int GroupCount => _groups.Count;
@@ -40,10 +41,7 @@ internal sealed class MegaflowIndex
     /// <summary>Enters a megaflow by its translation in force.</summary>
     internal void Add(Ukey ukey)
     {
-        FlowKey pinned = ukey.Result.Pinned(ukey.Mask);
-        ref Group? group = ref CollectionsMarshal.GetValueRefOrAddDefault(_groups, pinned, out _);
-        group ??= new Group(pinned);
-        group.Add(ukey);
+        GroupOf(ukey).Add(ukey);
         foreach (StatePart part in ukey.Result.Dependencies.Parts)
         {
             ref PartUsers? users = ref CollectionsMarshal.GetValueRefOrAddDefault(_parts, part, out _);
@@ -58,6 +56,7 @@ internal sealed class MegaflowIndex
         group.Remove(ukey);
         if (group.Count == 0)
         {
+            _last = null;
             _groups.Remove(group.Pinned);
         }
 
@@ -89,6 +88,25 @@ internal sealed class MegaflowIndex
         {
             users.AddTo(part, found);
         }
+    }
+
+    private Group GroupOf(Ukey ukey)
+    {
+        bool maskOnly = ukey.Result.SearchedChanged is null;
+        if (maskOnly && _last is { } last && last.Mask == ukey.MaskObject)
+        {
+            return last.Group;
+        }
+
+        FlowKey pinned = ukey.Result.Pinned(ukey.Mask);
+        ref Group? group = ref CollectionsMarshal.GetValueRefOrAddDefault(_groups, pinned, out _);
+        group ??= new Group(pinned);
+        if (maskOnly)
+        {
+            _last = (ukey.MaskObject, group);
+        }
+
+        return group;
     }
 
     /// <summary>Megaflows that fix the same bits.</summary>

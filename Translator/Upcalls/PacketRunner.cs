@@ -32,8 +32,8 @@ internal sealed class PacketRunner : IUpcallSink
         _xlator = new Xlator(context.Environment);
     }
 
-    /// <summary>Receives the key and translation of each packet that missed.</summary>
-    internal Action<FlowKey, XlateResult>? Translated { get; init; }
+    /// <summary>Receives a megaflow for each packet that missed; null: none are wanted.</summary>
+    internal MegaflowBatch? Batch { get; init; }
 
     /// <inheritdoc/>
     public void OnUpcall(in Upcall upcall)
@@ -89,7 +89,7 @@ internal sealed class PacketRunner : IUpcallSink
 
         _context.Counters.Count(ForwardingCounter.PacketOut);
         XlateResult result = _xlator.TranslatePacketOut(_context.Snapshot, key, actions);
-        Credit(result, frame.Length);
+        Credit(result, frame.Length, _context.Time.NowNs());
         _depth++;
         try
         {
@@ -106,12 +106,20 @@ internal sealed class PacketRunner : IUpcallSink
     private void Miss(in Upcall upcall)
     {
         _context.Counters.Count(ForwardingCounter.Miss);
-        XlateResult result = _xlator.Translate(_context.Snapshot, upcall.Key);
-        Credit(result, upcall.Length); // the datapath counts from the megaflow on
+        Ukey ukey = Batch?.Take() ?? new Ukey();
+        XlateResult result = ukey.Result;
+        _xlator.Translate(_context.Snapshot, upcall.Key, result);
+        long nowNs = _context.Time.NowNs();
+        Credit(result, upcall.Length, nowNs); // the datapath counts from the megaflow on
         Execute(Load(upcall), result);
         if (result.Error is null || upcall.Key.RecircId == 0)
         {
-            Translated?.Invoke(upcall.Key, result);
+            ukey.Begin(upcall.Key, nowNs);
+            Batch?.Made.Add(ukey);
+        }
+        else
+        {
+            Batch?.Free(ukey);
         }
     }
 
@@ -141,7 +149,7 @@ internal sealed class PacketRunner : IUpcallSink
         // What the bytes don't have stays with the packet: its tunnel.
         upcall.Key.AsWords()[FirstTunnelWord..FlowKey.PacketWords].CopyTo(key.AsMutableWords()[FirstTunnelWord..]);
         XlateResult result = _xlator.Resume(_context.Snapshot, key, continuation);
-        Credit(result, upcall.Length); // the rest of the way: nobody has counted that
+        Credit(result, upcall.Length, _context.Time.NowNs()); // the rest of the way: nobody has counted that
         Execute(packet, result);
     }
 
@@ -182,15 +190,14 @@ internal sealed class PacketRunner : IUpcallSink
         });
     }
 
-    private void Credit(XlateResult result, int length) =>
-        result.Credits.Add(1, (ulong)length, _context.Time.NowNs(), _context.Environment.Macs);
+    private void Credit(XlateResult result, int length, long nowNs) =>
+        result.Credits.Add(1, (ulong)length, nowNs, _context.Environment.Macs);
 
     private DpPacket Load(in Upcall upcall)
     {
         DpPacket packet = Packet();
         packet.Load(upcall.Packet, upcall.Key.InPort, upcall.GsoSize);
         packet.TotalLength = upcall.Length;
-        ChecksumFixer.Complete(packet);
         return packet;
     }
 

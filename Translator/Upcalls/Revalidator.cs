@@ -82,6 +82,7 @@ internal sealed class Revalidator : IDisposable
             Correct();
             _ukeys.RemoveIdle((long)(full ? IdleLimitWhenFull : IdleLimit).TotalNanoseconds);
             KeepReferences();
+            _ukeys.TrimSpare();
             LastRound = Stopwatch.GetElapsedTime(start);
             Adapt();
         }

@@ -7,34 +7,39 @@ using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Upcalls;
 
-/// <summary>User space's record of one installed megaflow. What changes does so under the lock of <see cref="Ukeys"/>.</summary>
+/// <summary>
+/// User space's record of one installed megaflow. While it is one, what changes does so under the lock of <see cref="Ukeys"/>; before and after, it is its
+/// owner's (<see cref="MegaflowBatch"/>), to be used again.
+/// </summary>
+/// <remarks>
+/// Records are used again since at a hundred thousand set-ups a second new ones would cost as much, in garbage collections that find all of them alive, as
+/// translating. Who finds one in a list from before may meet another megaflow in it: under the lock, and with <see cref="Handle"/> set, it is one of those that are installed.
+/// </remarks>
 internal sealed class Ukey
 {
-    private readonly PacketPart _packet;
-    private readonly KeyMask _mask;
-    private readonly int _hash;
+    private PacketPart _packet;
+    private KeyMask _mask = null!;
+
+    /// <summary>Makes a record that is free.</summary>
+    internal Ukey() => Result = new XlateResult();
 
     /// <summary>Makes the record of a megaflow that is about to be installed.</summary>
-    /// <param name="packet">Key of a packet that it is for.</param>
-    /// <param name="result">What the packet's translation gave.</param>
-    /// <param name="nowNs">CLOCK_MONOTONIC.</param>
     internal Ukey(in FlowKey packet, XlateResult result, long nowNs)
     {
-        packet.PacketPart().CopyTo(_packet);
-        _mask = result.MaskObject;
         Result = result;
-        CreatedNs = nowNs;
-        ulong hash = (ulong)_mask.Hash;
-        ReadOnlySpan<ulong> words = PacketWords(), mask = _mask.Bits.PacketPart();
-        for (int i = 0; i < mask.Length; i++)
-        {
-            if (mask[i] != 0)
-            {
-                hash = KeyHash.Add(hash, words[i] & mask[i]);
-            }
-        }
+        Begin(packet, nowNs);
+    }
 
-        _hash = (int)KeyHash.Finish(hash);
+    /// <summary>Makes it the record of a megaflow that is about to be installed, by the translation in <see cref="Result"/>.</summary>
+    /// <param name="packet">Key of a packet that it is for.</param>
+    /// <param name="nowNs">CLOCK_MONOTONIC.</param>
+    internal void Begin(in FlowKey packet, long nowNs)
+    {
+        packet.PacketPart().CopyTo(_packet);
+        _mask = Result.MaskObject;
+        CreatedNs = nowNs;
+        Pushed = default;
+        Checked = 0;
     }
 
     /// <summary>
@@ -57,17 +62,29 @@ internal sealed class Ukey
     /// <summary>The megaflow's mask; what translation looks at now may be less, never more.</summary>
     internal ref readonly FlowKey Mask => ref _mask.Bits;
 
+    /// <summary>The object that <see cref="Mask"/> is in; others may share it.</summary>
+    internal KeyMask MaskObject => _mask;
+
     /// <summary>
     /// Whether it is a former process's: its actions are right by that one's pipeline, and it is not to be looked at before the sweep.
     /// <see cref="Packet"/> is then the masked key.
     /// </summary>
     internal bool IsAdopted { get; set; }
 
+    /// <summary>Whether the record may be another megaflow's when this one is gone.</summary>
+    internal bool IsReusable { get; init; } = true;
+
     /// <summary>Its name in the datapath; null before it is installed and after it is removed.</summary>
     internal MegaflowHandle? Handle { get; set; }
 
+    /// <summary>The name of a megaflow that is gone, for the datapath to use again.</summary>
+    internal MegaflowHandle? SpentHandle { get; set; }
+
     /// <summary>The translation in force.</summary>
     internal XlateResult Result { get; set; }
+
+    /// <summary>Where it is among all that are installed.</summary>
+    internal int Place { get; set; }
 
     /// <summary>Its place in <see cref="MegaflowIndex"/>, or null.</summary>
     internal MegaflowIndex.Group? Group { get; set; }
@@ -85,33 +102,17 @@ internal sealed class Ukey
     internal MegaflowStats Pushed { get; set; }
 
     /// <summary>When it was installed, CLOCK_MONOTONIC nanoseconds.</summary>
-    internal long CreatedNs { get; }
+    internal long CreatedNs { get; private set; }
 
     /// <summary>When a packet last used it, or it was installed.</summary>
     internal long UsedNs => Math.Max(CreatedNs, (long)Pushed.UsedNs);
 
-    /// <summary>Whether it is the same megaflow to the datapath.</summary>
-    internal bool SameFlow(Ukey other)
+    /// <summary>Makes it free.</summary>
+    internal void End()
     {
-        if (_hash != other._hash || !_mask.SameAs(other._mask))
-        {
-            return false;
-        }
-
-        ReadOnlySpan<ulong> mine = PacketWords(), its = other.PacketWords(), mask = _mask.Bits.PacketPart();
-        for (int i = 0; i < mine.Length; i++)
-        {
-            if (((mine[i] ^ its[i]) & mask[i]) != 0)
-            {
-                return false;
-            }
-        }
-
-        return true;
+        _mask = null!;
+        Result.Clear();
     }
-
-    /// <summary>Hash of what <see cref="SameFlow"/> compares.</summary>
-    internal int FlowHash => _hash;
 
     /// <summary>
     /// Whether the translation may be another one after these changes. False is certain; after a true one has to translate again.

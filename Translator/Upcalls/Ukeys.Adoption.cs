@@ -35,15 +35,9 @@ internal sealed partial class Ukeys
                     MaskObject = new KeyMask(flow.Mask),
                     Actions = flow.Actions,
                     Installed = flow.Actions,
-                    SlowPath = SlowPathReasons.None,
-                    Credits = new XlateCredits([], [], []),
-                    Dependencies = default(XlateDependencies) with { Parts = [] },
-                    SearchedChanged = null,
-                    References = [],
                 };
-                Ukey ukey = new(flow.Key, formers, _time.NowNs()) { Handle = flow.Handle, IsAdopted = true, Pushed = _datapath.ReadStats(flow.Handle) };
-                _byFlow.Add(ukey, ukey);
-                _index.Add(ukey);
+                Ukey ukey = new(flow.Key, formers, _time.NowNs()) { Handle = flow.Handle, IsAdopted = true, IsReusable = false, Pushed = _datapath.ReadStats(flow.Handle) };
+                Enter(ukey);
                 _adopted.Add(ukey);
             }
         }

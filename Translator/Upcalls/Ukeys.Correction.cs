@@ -95,8 +95,15 @@ internal sealed partial class Ukeys
 
         if (diff is null or { Everything: true } or { ManyRules: true } || allAddresses || (long)(diff.Rules.Count + addresses.Count) * _index.GroupCount > (long)QuestionsForOneTranslation * Count)
         {
-            yield return [.. All().Where(ukey => diff is null || ukey.MayChangeBy(diff)
-                || (ukey.Result.Dependencies.Macs && (allAddresses || addresses.Count > 0)))];
+            found.Clear();
+            InSlices(ukey =>
+            {
+                if (diff is null || ukey.MayChangeBy(diff) || (ukey.Result.Dependencies.Macs && (allAddresses || addresses.Count > 0)))
+                {
+                    found.Add(ukey);
+                }
+            });
+            yield return found;
             yield break;
         }
 

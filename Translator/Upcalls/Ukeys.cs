@@ -30,9 +30,10 @@ internal sealed partial class Ukeys
     private readonly XlateEnvironment _environment;
     private readonly TimeProvider _time;
     private readonly Lock _lock = new();
-    private readonly Dictionary<Ukey, Ukey> _byFlow = new(new FlowComparer());
+    private readonly List<Ukey> _all = []; // the datapath knows whether there is one like another
     private readonly MegaflowIndex _index = new();
     private readonly HashSet<Ukey> _withReferences = new(ReferenceEqualityComparer.Instance);
+    private readonly Stack<Ukey> _spare = new(); // records of megaflows that are gone
     private List<Ukey> _oldAddresses = []; // installed while addresses were learned
     private long _refused;
 
@@ -50,7 +51,7 @@ internal sealed partial class Ukeys
         {
             lock (_lock)
             {
-                return _byFlow.Count;
+                return _all.Count;
             }
         }
     }
@@ -61,38 +62,75 @@ internal sealed partial class Ukeys
     /// <summary>Megaflows that were not installed, for want of room.</summary>
     internal long Refused => Interlocked.Read(ref _refused);
 
-    /// <summary>Installs a megaflow, if its translation still holds and there is none like it.</summary>
-    /// <param name="key">The packet's key.</param>
-    /// <param name="result">Its translation.</param>
+    /// <summary>
+    /// Installs the megaflows of a batch whose translation still holds, if there is none like them, and gives the batch free records for what it made.
+    /// </summary>
+    /// <param name="batch">The batch; nothing is left to install in it.</param>
     /// <param name="newest">Reads the newest snapshot; called with the lock held.</param>
-    internal void Install(in FlowKey key, XlateResult result, Func<PipelineSnapshot> newest)
+    /// <param name="fault">Told of a megaflow that failed by a fault of ours; called with the lock held.</param>
+    internal void Install(MegaflowBatch batch, Func<PipelineSnapshot> newest, Action<Exception> fault)
     {
-        Ukey ukey = new(key, result, _time.NowNs());
         lock (_lock)
         {
-            // One that is outdated already is not worth correcting: the next packet brings a new translation. Addresses that were
-            // learned since are left to the next correction: else a port that teaches a new one with each packet would keep every
-            // megaflow of NORMAL out.
-            if (_byFlow.ContainsKey(ukey) || IsOutdated(ukey, newest()))
+            foreach (Ukey ukey in batch.Made)
             {
-                return;
-            }
-
-            if (_byFlow.Count >= Limit || _datapath.PutFlow(ukey.Key, ukey.Mask, result.Installed) is not { } handle)
-            {
-                Interlocked.Increment(ref _refused);
-                return;
-            }
-
-            ukey.Handle = handle;
-            _byFlow.Add(ukey, ukey);
-            _index.Add(ukey);
-            NoteReferences(ukey);
-            if (result.Dependencies.Macs && result.Dependencies.MacVersion != _environment.Macs.Version)
-            {
-                _oldAddresses.Add(ukey);
+                try
+                {
+                    if (!Install(ukey, newest()))
+                    {
+                        ukey.End();
+                        batch.Free(ukey);
+                    }
+                    else if (_spare.TryPop(out Ukey? spare))
+                    {
+                        batch.Free(spare);
+                    }
+                }
+                catch (Exception e)
+                {
+                    fault(e);
+                }
             }
         }
+
+        batch.Made.Clear();
+    }
+
+    private bool Install(Ukey ukey, PipelineSnapshot newest)
+    {
+        // One that is outdated already is not worth correcting: the next packet brings a new translation. Addresses that were
+        // learned since are left to the next correction: else a port that teaches a new one with each packet would keep every
+        // megaflow of NORMAL out.
+        XlateResult result = ukey.Result;
+        if (IsOutdated(ukey, newest))
+        {
+            return false;
+        }
+
+        MegaflowHandle? handle = null;
+        PutOutcome outcome = _all.Count >= Limit
+            ? PutOutcome.Full
+            : _datapath.PutFlow(ukey.Packet, ukey.Mask, result.Installed, ukey.SpentHandle, out handle);
+        if (outcome == PutOutcome.Full)
+        {
+            Interlocked.Increment(ref _refused);
+        }
+
+        if (handle is null)
+        {
+            return false;
+        }
+
+        ukey.SpentHandle = null;
+        ukey.Handle = handle;
+        Enter(ukey);
+        NoteReferences(ukey);
+        if (result.Dependencies.Macs && result.Dependencies.MacVersion != _environment.Macs.Version)
+        {
+            _oldAddresses.Add(ukey);
+        }
+
+        return true;
     }
 
     /// <summary>Packet_in records and continuations that actions of installed megaflows name.</summary>
@@ -109,7 +147,7 @@ internal sealed partial class Ukeys
     {
         lock (_lock)
         {
-            return [.. _byFlow.Keys];
+            return [.. _all];
         }
     }
 
@@ -153,12 +191,24 @@ internal sealed partial class Ukeys
         }
     }
 
+    /// <summary>Lets go of some of the records that are kept for new megaflows; called twice a second, half of them are gone in five seconds.</summary>
+    internal void TrimSpare()
+    {
+        lock (_lock)
+        {
+            for (int i = (_spare.Count + 15) / 16; i > 0; i--)
+            {
+                _spare.Pop();
+            }
+        }
+    }
+
     /// <summary>Removes all megaflows.</summary>
     internal void Clear()
     {
         lock (_lock)
         {
-            Remove([.. _byFlow.Keys]);
+            Remove([.. _all]);
         }
     }
 
@@ -166,6 +216,13 @@ internal sealed partial class Ukeys
     {
         Push(ukey);
         return nowNs - ukey.UsedNs >= limitNs;
+    }
+
+    private void Enter(Ukey ukey)
+    {
+        ukey.Place = _all.Count;
+        _all.Add(ukey);
+        _index.Add(ukey);
     }
 
     private void NoteReferences(Ukey ukey)
@@ -205,11 +262,21 @@ internal sealed partial class Ukeys
         _datapath.RemoveFlows(handles, final);
         for (int i = 0; i < final.Length; i++)
         {
-            Credit(ukeys[i], final[i]);
-            ukeys[i].Handle = null;
-            _index.Remove(ukeys[i]);
-            _withReferences.Remove(ukeys[i]);
-            _byFlow.Remove(ukeys[i]);
+            Ukey ukey = ukeys[i];
+            Credit(ukey, final[i]);
+            ukey.Handle = null;
+            _index.Remove(ukey);
+            _withReferences.Remove(ukey);
+            Ukey last = _all[^1];
+            _all[ukey.Place] = last;
+            last.Place = ukey.Place;
+            _all.RemoveAt(_all.Count - 1);
+            if (ukey.IsReusable)
+            {
+                ukey.SpentHandle = handles[i];
+                ukey.End();
+                _spare.Push(ukey);
+            }
         }
     }
 
@@ -229,13 +296,5 @@ internal sealed partial class Ukeys
                 }
             }
         }
-    }
-
-    /// <summary>Same masked key and same mask: the same megaflow to the datapath.</summary>
-    private sealed class FlowComparer : IEqualityComparer<Ukey>
-    {
-        public bool Equals(Ukey? x, Ukey? y) => x!.SameFlow(y!);
-
-        public int GetHashCode(Ukey ukey) => ukey.FlowHash;
     }
 }

@@ -1,6 +1,5 @@
 using OvsBridge.Datapath;
-using OvsBridge.OpenFlow.Fields;
-using OvsBridge.Translator.Xlate;
+using OvsBridge.Translator.Tables;
 
 namespace OvsBridge.Translator.Upcalls;
 
@@ -14,7 +13,9 @@ internal sealed class UpcallHandler : IUpcallSink
     private readonly ForwardingContext _context;
     private readonly Ukeys _ukeys;
     private readonly PacketRunner _runner;
-    private readonly List<(FlowKey Key, XlateResult Result)> _translated = [];
+    private readonly MegaflowBatch _batch = new();
+    private readonly Func<PipelineSnapshot> _newest;
+    private readonly Action<Exception> _fault;
     private readonly Action _macsChanged;
     private long _macVersion;
 
@@ -27,7 +28,9 @@ internal sealed class UpcallHandler : IUpcallSink
         _macsChanged = macsChanged;
         _context = context;
         _ukeys = ukeys;
-        _runner = new PacketRunner(context) { Translated = (key, result) => _translated.Add((key, result)) };
+        _runner = new PacketRunner(context) { Batch = _batch };
+        _newest = () => _context.Snapshot;
+        _fault = Fault;
     }
 
     /// <inheritdoc/>
@@ -46,19 +49,7 @@ internal sealed class UpcallHandler : IUpcallSink
     /// <inheritdoc/>
     public void OnBatchEnd()
     {
-        foreach ((FlowKey key, XlateResult result) in _translated)
-        {
-            try
-            {
-                _ukeys.Install(key, result, () => _context.Snapshot);
-            }
-            catch (Exception e)
-            {
-                Fault(e);
-            }
-        }
-
-        _translated.Clear();
+        _ukeys.Install(_batch, _newest, _fault);
         long macVersion = _context.Environment.Macs.Version;
         if (macVersion != _macVersion)
         {

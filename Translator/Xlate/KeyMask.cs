@@ -12,19 +12,8 @@ internal sealed class KeyMask
     {
     }
 
-    internal KeyMask(ReadOnlySpan<ulong> packetPart)
-    {
-        packetPart.CopyTo(_bits.AsMutableWords());
-        Hash = _bits.GetHashCode();
-    }
+    internal KeyMask(ReadOnlySpan<ulong> packetPart) => packetPart.CopyTo(_bits.AsMutableWords());
 
     /// <summary>Its bits.</summary>
     internal ref readonly FlowKey Bits => ref _bits;
-
-    /// <summary>Hash of its bits.</summary>
-    internal int Hash { get; }
-
-    /// <summary>Whether two masks have the same bits in the packet part.</summary>
-    internal bool SameAs(KeyMask other) =>
-        ReferenceEquals(this, other) || (Hash == other.Hash && _bits.PacketPart().SequenceEqual(other._bits.PacketPart()));
 }

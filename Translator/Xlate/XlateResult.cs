@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Tables;
@@ -24,37 +25,40 @@ internal enum SlowPathReasons
     Controller = 8,
 }
 
-/// <summary>What a translation found out. Immutable.</summary>
+/// <summary>
+/// What a translation found out. Only <see cref="Xlator"/> writes it; whoever gave it to a translation may give it to another when nobody reads it any more:
+/// there is one for each megaflow, and new ones for new megaflows would keep the garbage collector busy.
+/// </summary>
 internal sealed class XlateResult
 {
     /// <summary>The pipeline that was translated by.</summary>
-    internal required PipelineSnapshot Snapshot { get; init; }
+    internal PipelineSnapshot Snapshot { get; set; } = null!;
 
     /// <summary>Bits of the packet's key that the rest depends on, in the datapath's terms.</summary>
     internal ref readonly FlowKey Mask => ref MaskObject.Bits;
 
     /// <summary>The object that <see cref="Mask"/> is in; other results may share it.</summary>
-    internal required KeyMask MaskObject { get; init; }
+    internal KeyMask MaskObject { get; set; } = null!;
 
     /// <summary>What is to happen to the packet.</summary>
-    internal required DpActions Actions { get; init; }
+    internal DpActions Actions { get; set; } = DpActions.Drop;
 
     /// <summary>
     /// What the datapath gets: <see cref="Actions"/>, or a program that hands each packet to user space, where Actions are run.
     /// </summary>
-    internal required DpActions Installed { get; init; }
+    internal DpActions Installed { get; set; } = DpActions.Drop;
 
     /// <summary>Why packets come to user space.</summary>
-    internal required SlowPathReasons SlowPath { get; init; }
+    internal SlowPathReasons SlowPath { get; set; }
 
     /// <summary>What counts the packets.</summary>
-    internal required XlateCredits Credits { get; init; }
+    internal XlateCredits Credits { get; } = new();
 
     /// <summary>What of <see cref="Snapshot"/> the result depends on.</summary>
-    internal required XlateDependencies Dependencies { get; init; }
+    internal XlateDependencies Dependencies { get; set; } = XlateDependencies.None;
 
     /// <summary>See <see cref="TrackedFlow.SearchedChanged"/>.</summary>
-    internal required FlowKey[]? SearchedChanged { get; init; }
+    internal FlowKey[]? SearchedChanged { get; set; }
 
     /// <summary>
     /// The bits of <paramref name="mask"/>, a megaflow's, that every table saw as they are in the megaflow's packets: a
@@ -79,13 +83,26 @@ internal sealed class XlateResult
         && (SearchedChanged is null ? other.SearchedChanged is null : other.SearchedChanged is not null && SearchedChanged[0] == other.SearchedChanged[0]);
 
     /// <summary>Packet_in records and continuations that the actions name.</summary>
-    internal required object[] References { get; init; }
+    internal object[] References { get; set; } = [];
 
     /// <summary>Whether the packet comes round again, to be parsed anew.</summary>
     internal bool Continues => Array.Exists(References, reference => reference is Continuation);
 
     /// <summary>Why the translation was given up (the packet is dropped), or null.</summary>
-    internal string? Error { get; init; }
+    internal string? Error { get; set; }
+
+    /// <summary>Lets go of all that it refers to, until another translation fills it.</summary>
+    internal void Clear()
+    {
+        Snapshot = null!;
+        MaskObject = null!;
+        Actions = Installed = DpActions.Drop;
+        Credits.Clear();
+        Dependencies = XlateDependencies.None;
+        SearchedChanged = null;
+        References = [];
+        Error = null;
+    }
 }
 
 /// <summary>A MAC address seen behind a port.</summary>
@@ -99,17 +116,39 @@ internal readonly record struct MacSighting(ushort Vlan, ulong Mac, uint Port);
 /// <param name="Matched">Whether a flow was hit.</param>
 internal readonly record struct TableCredit(TableStats Stats, bool Matched);
 
-/// <summary>The counters that each packet of a megaflow counts in, and what it teaches. Immutable; any thread may apply.</summary>
-internal sealed class XlateCredits(RuleStats[] stats, TableCredit[] tables, MacSighting[] sightings)
+/// <summary>
+/// The counters that each packet of a megaflow counts in, and what it teaches. Written with the <see cref="XlateResult"/> that it is of; any thread may apply.
+/// </summary>
+internal sealed class XlateCredits
 {
+    private Few<RuleStats> _stats;
+    private Few<TableCredit> _tables;
+    private Few<MacSighting> _sightings;
+
     /// <summary>Flow entries, groups and buckets.</summary>
-    internal ReadOnlySpan<RuleStats> Stats => stats;
+    internal ReadOnlySpan<RuleStats> Stats => _stats.Items;
 
     /// <summary>Tables.</summary>
-    internal ReadOnlySpan<TableCredit> Tables => tables;
+    internal ReadOnlySpan<TableCredit> Tables => _tables.Items;
 
     /// <summary>MAC addresses.</summary>
-    internal ReadOnlySpan<MacSighting> Sightings => sightings;
+    internal ReadOnlySpan<MacSighting> Sightings => _sightings.Items;
+
+    /// <summary>Replaces all.</summary>
+    internal void Set(List<RuleStats> stats, List<TableCredit> tables, List<MacSighting> sightings)
+    {
+        _stats.Set(CollectionsMarshal.AsSpan(stats));
+        _tables.Set(CollectionsMarshal.AsSpan(tables));
+        _sightings.Set(CollectionsMarshal.AsSpan(sightings));
+    }
+
+    /// <summary>Removes all.</summary>
+    internal void Clear()
+    {
+        _stats.Set([]);
+        _tables.Set([]);
+        _sightings.Set([]);
+    }
 
     /// <summary>Counts packets, the last at <paramref name="usedNs"/> (CLOCK_MONOTONIC).</summary>
     internal void Add(ulong packets, ulong bytes, long usedNs, MacTable macs)
@@ -119,19 +158,43 @@ internal sealed class XlateCredits(RuleStats[] stats, TableCredit[] tables, MacS
             return;
         }
 
-        foreach (RuleStats one in stats)
+        foreach (RuleStats one in Stats)
         {
             one.Add(packets, bytes, usedNs);
         }
 
-        foreach (TableCredit table in tables)
+        foreach (TableCredit table in Tables)
         {
             table.Stats.Add(packets, table.Matched);
         }
 
-        foreach (MacSighting sighting in sightings)
+        foreach (MacSighting sighting in Sightings)
         {
             macs.Learn(sighting, usedNs);
+        }
+    }
+
+    /// <summary>A list that keeps its array; most are as long as the ones before them.</summary>
+    private struct Few<T>
+    {
+        private T[]? _array;
+        private int _count;
+
+        internal readonly ReadOnlySpan<T> Items => new(_array, 0, _count);
+
+        internal void Set(ReadOnlySpan<T> items)
+        {
+            if (items.Length > (_array?.Length ?? 0))
+            {
+                _array = items.ToArray();
+            }
+            else
+            {
+                items.CopyTo(_array);
+                _array.AsSpan(items.Length).Clear(); // keeps nothing alive
+            }
+
+            _count = items.Length;
         }
     }
 }
@@ -141,7 +204,11 @@ internal sealed class XlateCredits(RuleStats[] stats, TableCredit[] tables, MacS
 /// <param name="Parts">Ports, groups, meters.</param>
 /// <param name="Macs">The MAC table, at <paramref name="MacVersion"/>.</param>
 /// <param name="MacVersion">See <see cref="MacTable.Version"/>.</param>
-internal readonly record struct XlateDependencies(TableSet Tables, StatePart[] Parts, bool Macs, long MacVersion);
+internal readonly record struct XlateDependencies(TableSet Tables, StatePart[] Parts, bool Macs, long MacVersion)
+{
+    /// <summary>It looked at nothing.</summary>
+    internal static XlateDependencies None { get; } = new(default, [], false, 0);
+}
 
 /// <summary>A set of table numbers.</summary>
 internal struct TableSet : IEquatable<TableSet>

@@ -100,6 +100,14 @@ internal sealed partial class Xlator
     /// <param name="trace">Filled if given.</param>
     internal XlateResult Translate(PipelineSnapshot snapshot, in FlowKey key, XlateTrace? trace = null)
     {
+        XlateResult result = new();
+        Translate(snapshot, key, result, trace);
+        return result;
+    }
+
+    /// <summary>As the other, into a result that nobody reads any more.</summary>
+    internal void Translate(PipelineSnapshot snapshot, in FlowKey key, XlateResult into, XlateTrace? trace = null)
+    {
         Continuation? continuation = null;
         if (key.RecircId != 0)
         {
@@ -108,16 +116,21 @@ internal sealed partial class Xlator
             {
                 Begin(snapshot, key, trace);
                 Fail($"recirc_id {key.RecircId} is not known any more");
-                return Finish();
+                Finish(into);
+                return;
             }
         }
 
-        return Translate(snapshot, key, continuation, trace);
+        Translate(snapshot, key, continuation, into, trace);
     }
 
     /// <summary>Goes on with a packet that was parsed anew.</summary>
-    internal XlateResult Resume(PipelineSnapshot snapshot, in FlowKey key, Continuation continuation, XlateTrace? trace = null) =>
-        Translate(snapshot, key, continuation, trace);
+    internal XlateResult Resume(PipelineSnapshot snapshot, in FlowKey key, Continuation continuation, XlateTrace? trace = null)
+    {
+        XlateResult result = new();
+        Translate(snapshot, key, continuation, result, trace);
+        return result;
+    }
 
     /// <summary>Translates a packet_out.</summary>
     /// <param name="snapshot">The pipeline.</param>
@@ -129,10 +142,12 @@ internal sealed partial class Xlator
         Begin(snapshot, key, trace);
         _packetOut = true;
         RunList(actions.AsSpan(), null, ActionSource.PacketOut);
-        return Finish();
+        XlateResult result = new();
+        Finish(result);
+        return result;
     }
 
-    private XlateResult Translate(PipelineSnapshot snapshot, in FlowKey key, Continuation? continuation, XlateTrace? trace)
+    private void Translate(PipelineSnapshot snapshot, in FlowKey key, Continuation? continuation, XlateResult into, XlateTrace? trace)
     {
         FlowKey start = default;
         key.PacketPart().CopyTo(start.AsMutableWords());
@@ -159,7 +174,7 @@ internal sealed partial class Xlator
             }
         }
 
-        return Finish();
+        Finish(into);
     }
 
     private void Begin(PipelineSnapshot snapshot, in FlowKey key, XlateTrace? trace)
@@ -184,7 +199,7 @@ internal sealed partial class Xlator
         trace?.Watch(_flow);
     }
 
-    private XlateResult Finish()
+    private void Finish(XlateResult result)
     {
         if (_trace is not null)
         {
@@ -218,19 +233,16 @@ internal sealed partial class Xlator
             installed = writer.ToActions();
         }
 
-        return new XlateResult
-        {
-            Snapshot = _switch.Snapshot,
-            MaskObject = _masks.Of(_flow.Mask.PacketPart()),
-            Actions = actions,
-            Installed = installed,
-            SlowPath = _error is null ? _slow : SlowPathReasons.None,
-            Credits = new XlateCredits([.. _stats], [.. _tableCredits], [.. _sightings]),
-            Dependencies = new XlateDependencies(_switch.Tables, _switch.Parts, _macs, _macVersion),
-            SearchedChanged = _flow.SearchedChanged,
-            References = _references.Count == 0 ? [] : [.. _references],
-            Error = _error,
-        };
+        result.Snapshot = _switch.Snapshot;
+        result.MaskObject = _masks.Of(_flow.Mask.PacketPart());
+        result.Actions = actions;
+        result.Installed = installed;
+        result.SlowPath = _error is null ? _slow : SlowPathReasons.None;
+        result.Credits.Set(_stats, _tableCredits, _sightings);
+        result.Dependencies = new XlateDependencies(_switch.Tables, _switch.Parts, _macs, _macVersion);
+        result.SearchedChanged = _flow.SearchedChanged;
+        result.References = _references.Count == 0 ? [] : [.. _references];
+        result.Error = _error;
     }
 
     /// <summary>Whether the packet gets into the pipeline at all.</summary>

@@ -91,6 +91,34 @@ public abstract partial class DatapathContract
     }
 
     [Test]
+    public void Spent_handle_may_be_the_next_flow_and_brings_nothing_along()
+    {
+        MegaflowHandle spent = PutPortFlow(1, Programs.Output(2));
+        Through(1, Udp());
+        Remove(spent);
+
+        Assert.That(Datapath.PutFlow(new FlowKey { InPort = 1 }, PortMask, Programs.Output(3), spent, out MegaflowHandle? put), Is.EqualTo(PutOutcome.Installed));
+
+        MegaflowHandle flow = put!;
+        Assert.That(Datapath.ReadStats(flow), Is.EqualTo(default(MegaflowStats)));
+        Assert.That(Through(1, Udp()).Single().Port, Is.EqualTo(3));
+        Assert.That(Remove(flow).Packets, Is.EqualTo(1));
+        Assert.That(() => Datapath.ReadStats(flow), Throws.ArgumentException);
+    }
+
+    [Test]
+    public void Handle_that_is_not_spent_stays_its_flows()
+    {
+        MegaflowHandle first = PutPortFlow(1, Programs.Output(2));
+
+        Datapath.PutFlow(new FlowKey { InPort = 2 }, PortMask, Programs.Output(1), first, out MegaflowHandle? second);
+        Through(1, Udp());
+
+        Assert.That(second, Is.Not.SameAs(first));
+        Assert.That((Datapath.ReadStats(first).Packets, Datapath.ReadStats(second!).Packets), Is.EqualTo((1, 0)));
+    }
+
+    [Test]
     public void Handle_of_a_removed_flow_is_a_mistake()
     {
         MegaflowHandle flow = PutPortFlow(1, Programs.Output(2));

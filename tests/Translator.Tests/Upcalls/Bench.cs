@@ -142,7 +142,8 @@ internal sealed class Bench : IDisposable
 
         public void SetPortFlags(uint number, DpPortFlags flags) => inner.SetPortFlags(number, flags);
 
-        public MegaflowHandle? PutFlow(in FlowKey key, in FlowKey mask, DpActions actions) => inner.PutFlow(key, mask, actions);
+        public PutOutcome PutFlow(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? flow) =>
+            inner.PutFlow(key, mask, actions, spent, out flow);
 
         public bool ReplaceActions(MegaflowHandle flow, DpActions actions) => inner.ReplaceActions(flow, actions);
 

@@ -245,6 +245,56 @@ public sealed class ForwardingTests
     }
 
     [Test]
+    public void Records_of_megaflows_that_went_serve_new_ones_and_bring_nothing_along()
+    {
+        const int Number = 20;
+        _bench.Do("add-group group_id=1,type=indirect,bucket=output:3", "add-flow table=1,priority=2,tcp,actions=output:2", "add-flow table=1,priority=1,udp,actions=group:1");
+        for (int i = 0; i < Number; i++)
+        {
+            // Each port is a megaflow of its own.
+            _bench.Do($"add-flow tcp,tp_src={100 + i},actions=goto_table:1", $"add-flow udp,tp_src={100 + i},actions=goto_table:1");
+        }
+
+        InjectAll(Tcp);
+        HashSet<Ukey> before = new(_bench.Forwarding.Ukeys, ReferenceEqualityComparer.Instance);
+        _bench.Forwarding.PurgeMegaflows();
+
+        InjectAll(Udp);
+        InjectAll(Udp);
+
+        Assert.That(_bench.Forwarding.Ukeys.Count(before.Contains), Is.EqualTo(Number - 1), "the first found none that was free");
+        Assert.That(_bench.Flow("table=1,priority=2,tcp,actions=drop").PacketCount, Is.EqualTo(Number));
+        Assert.That(_bench.Flow("table=1,priority=1,udp,actions=drop").PacketCount, Is.EqualTo(2 * Number));
+        _bench.Do("mod-group group_id=1,type=indirect,bucket=output:4");
+        Assert.That(_bench.Inject(1, Udp.Replace("tp_src=1000", "tp_src=100", StringComparison.Ordinal)).Out, Is.EqualTo([4u]), "what the new megaflows depend on is looked at");
+
+        void InjectAll(string packet)
+        {
+            for (int i = 0; i < Number; i++)
+            {
+                _bench.Inject(1, packet.Replace("tp_src=1000", $"tp_src={100 + i}", StringComparison.Ordinal));
+            }
+        }
+    }
+
+    [Test]
+    public void Free_records_go_when_nobody_needs_them()
+    {
+        _bench.Do("add-flow priority=1,ip,nw_tos=4,actions=output:2", "add-flow priority=2,ip,nw_tos=8,actions=output:3");
+        _bench.Inject(1, Tcp + ",nw_tos=4").Inject(1, Tcp + ",nw_tos=8");
+        HashSet<Ukey> before = new(_bench.Forwarding.Ukeys, ReferenceEqualityComparer.Instance);
+        _bench.Forwarding.PurgeMegaflows();
+        for (int i = 0; i < before.Count; i++)
+        {
+            _bench.Forwarding.RevalidateNow();
+        }
+
+        _bench.Inject(1, Tcp + ",nw_tos=4").Inject(1, Tcp + ",nw_tos=8");
+
+        Assert.That(_bench.Forwarding.Ukeys, Has.Count.EqualTo(before.Count).And.None.Matches<Ukey>(before.Contains));
+    }
+
+    [Test]
     public void Standalone_switch_learns_and_floods()
     {
         using Bench bench = new(failMode: FailMode.Standalone, controllersConfigured: false);
