@@ -72,7 +72,14 @@ public interface IDatapath : IDisposable
     /// <param name="packet">The frame; consumed: its buffer may be rewritten. A checksum that its sender left to a device is completed first.</param>
     /// <param name="actions">What to do; <see cref="DpActionType.Userspace"/> calls <paramref name="sink"/> at once, on this thread.</param>
     /// <param name="sink">Receives what the program sends to user space, or null to drop that.</param>
-    void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink);
+    /// <param name="mayWait">
+    /// Whether the frames that the program sends may wait for <see cref="SendWaiting"/>: one system call sends many. Those of one caller that may wait
+    /// leave in their order.
+    /// </param>
+    void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait = false);
+
+    /// <summary>Sends the frames that wait. To be called before a flow is put that would let their successors overtake them.</summary>
+    void SendWaiting();
 
     /// <summary>
     /// Puts a meter into a slot, or another in place of the one that is there: each packet meets the old one or the new one. Buckets are

@@ -217,7 +217,7 @@ public sealed class EbpfDatapath : IDatapath
     public MegaflowStats ReadStats(MegaflowHandle flow) => _flows.ReadStats(flow);
 
     /// <inheritdoc/>
-    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink)
+    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait = false)
     {
         // One for each call that is under way: a sink that is called back may execute again.
         if (!_executions.TryTake(out Execution? execution))
@@ -225,9 +225,12 @@ public sealed class EbpfDatapath : IDatapath
             execution = new Execution(this);
         }
 
-        execution.Run(packet, actions, sink);
+        execution.Run(packet, actions, sink, mayWait);
         _executions.Add(execution);
     }
+
+    /// <inheritdoc/>
+    public void SendWaiting() => CountRefused(_sender.SendWaiting());
 
     /// <inheritdoc/>
     public bool SetMeter(uint slot, DpMeter meter) => _meters.Set(slot, meter);
@@ -437,6 +440,14 @@ public sealed class EbpfDatapath : IDatapath
     private static int Pages(int bytes) =>
         (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(1, (bytes + Environment.SystemPageSize - 1) / Environment.SystemPageSize));
 
+    private void CountRefused(int frames)
+    {
+        if (frames != 0)
+        {
+            Interlocked.Add(ref _ownDrops[(int)DropReason.ActionError], (ulong)frames);
+        }
+    }
+
     private static void CheckActions(DpActions actions)
     {
         foreach (DpActionView action in actions)
@@ -456,12 +467,14 @@ public sealed class EbpfDatapath : IDatapath
     {
         private readonly DpActionExecutor _executor = new();
         private IUpcallSink? _sink;
+        private bool _mayWait;
         private bool _again;
         private FlowKey _context;
 
-        public void Run(DpPacket packet, DpActions actions, IUpcallSink? sink)
+        public void Run(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait)
         {
             _sink = sink;
+            _mayWait = mayWait;
             if (!PacketParser.TryParse(packet, out FlowKey key, out PacketLayout layout))
             {
                 Drop(DropReason.TooShort);
@@ -507,8 +520,15 @@ public sealed class EbpfDatapath : IDatapath
             {
                 Drop(DropReason.NoOutPort);
             }
-            else if (packet.Length < packet.TotalLength || output.Length < packet.Length || output.Tunnel
-                || datapath._sender.Send(port.IfIndex, packet, output.Priority) != 0)
+            else if (packet.Length < packet.TotalLength || output.Length < packet.Length || output.Tunnel)
+            {
+                Drop(DropReason.ActionError);
+            }
+            else if (_mayWait)
+            {
+                datapath.CountRefused(datapath._sender.SendLater(port.IfIndex, packet, output.Priority));
+            }
+            else if (datapath._sender.Send(port.IfIndex, packet, output.Priority) != 0)
             {
                 Drop(DropReason.ActionError);
             }

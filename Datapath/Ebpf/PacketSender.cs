@@ -15,12 +15,14 @@ namespace OvsBridge.Datapath.Ebpf;
 /// must have complete checksums unless it is a GSO packet; see <see cref="ChecksumFixer"/>.
 /// A frame's priority, which names its queue, is a setting of the socket (SO_PRIORITY; as ancillary data only since Linux 6.14). Frames with one
 /// take turns on a socket of their own, the others don't wait for them.
+/// Frames that may wait (<see cref="SendLater"/>) share a system call; those of one caller leave in its order.
 /// </remarks>
 internal sealed unsafe class PacketSender : IDisposable
 {
     private readonly SafeSocketFd _socket;
     private readonly SafeSocketFd _queued;
     private readonly Lock _queuedLock = new();
+    private readonly SendQueue _waiting;
     private uint _priority;
     private long _sent;
     private long _failed;
@@ -33,6 +35,7 @@ internal sealed unsafe class PacketSender : IDisposable
         try
         {
             _queued = Open();
+            _waiting = new SendQueue(_socket);
         }
         catch
         {
@@ -73,17 +76,59 @@ internal sealed unsafe class PacketSender : IDisposable
         }
     }
 
-    private int Send(SafeSocketFd socket, int ifIndex, DpPacket packet)
+    /// <summary>
+    /// Sends one frame, now or with the next call of <see cref="SendWaiting"/>, or of this method, by the same caller.
+    /// </summary>
+    /// <returns>How many frames, of those that were sent by the call, the kernel refused.</returns>
+    public int SendLater(int ifIndex, DpPacket packet, uint priority = 0)
+    {
+        if (priority == 0 && packet.Length <= SendQueue.MaxFrame)
+        {
+            VnetHeader header = HeaderFor(packet);
+            return Count(_waiting.Add(ifIndex, packet.Data, header));
+        }
+
+        int refused = SendWaiting();
+        return Send(ifIndex, packet, priority) == 0 ? refused : refused + 1;
+    }
+
+    /// <summary>Sends the frames that wait.</summary>
+    /// <returns>How many of them the kernel refused.</returns>
+    public int SendWaiting() => Count(_waiting.Send());
+
+    private int Count(SendOutcome outcome)
+    {
+        if (outcome.Sent != 0)
+        {
+            Interlocked.Add(ref _sent, outcome.Sent);
+        }
+
+        if (outcome.Refused != 0)
+        {
+            Interlocked.Add(ref _failed, outcome.Refused);
+        }
+
+        return outcome.Refused;
+    }
+
+    /// <summary>What the kernel is to know of a frame, whose checksum it may change.</summary>
+    private static VnetHeader HeaderFor(DpPacket packet)
     {
         VnetHeader header = VnetHeader.Plain;
-        Span<byte> frame = packet.Data;
-        if (packet.GsoSize != 0 && !VnetHeader.TryForGso(frame, packet.GsoSize, out header))
+        if (packet.GsoSize != 0 && !VnetHeader.TryForGso(packet.Data, packet.GsoSize, out header))
         {
             // What no such header describes goes out whole, if the interface takes it.
-            ChecksumFixer.Complete(frame);
+            ChecksumFixer.Complete(packet.Data);
             header = VnetHeader.Plain;
         }
 
+        return header;
+    }
+
+    private int Send(SafeSocketFd socket, int ifIndex, DpPacket packet)
+    {
+        VnetHeader header = HeaderFor(packet);
+        Span<byte> frame = packet.Data;
         LibC.LinkAddress address = new() { Family = LibC.AfPacket, IfIndex = ifIndex };
         fixed (byte* data = frame)
         {
@@ -124,6 +169,7 @@ internal sealed unsafe class PacketSender : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _waiting.Dispose();
         _socket.Dispose();
         _queued.Dispose();
     }

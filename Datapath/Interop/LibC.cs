@@ -46,6 +46,14 @@ internal static unsafe partial class LibC
         public int Flags;
     }
 
+    /// <summary>struct mmsghdr.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct MessageHeaderAndLength
+    {
+        public MessageHeader Header;
+        public uint Length;
+    }
+
     [LibraryImport("libc", EntryPoint = "socket", SetLastError = true)]
     internal static partial int Socket(int domain, int type, int protocol);
 
@@ -54,6 +62,9 @@ internal static unsafe partial class LibC
 
     [LibraryImport("libc", EntryPoint = "sendmsg", SetLastError = true)]
     internal static partial nint SendMessage(int fd, in MessageHeader message, int flags);
+
+    [LibraryImport("libc", EntryPoint = "sendmmsg", SetLastError = true)]
+    internal static partial int SendMessages(int fd, MessageHeaderAndLength* messages, uint count, int flags);
 
     [LibraryImport("libc", EntryPoint = "send", SetLastError = true)]
     internal static partial nint Send(int fd, ReadOnlySpan<byte> buffer, nuint length, int flags);

@@ -245,7 +245,14 @@ public sealed class InMemoryDatapath : IDatapath
     }
 
     /// <inheritdoc/>
-    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink) => new ExecuteRun(this, sink).Execute(packet, actions);
+    /// <remarks>Nothing waits here.</remarks>
+    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait = false) => new ExecuteRun(this, sink).Execute(packet, actions);
+
+    /// <inheritdoc/>
+    public void SendWaiting()
+    {
+        // See Execute.
+    }
 
     /// <summary>Delivers the upcalls that wait to the sink, on this thread (<see cref="UpcallDelivery.Manual"/>).</summary>
     public void DeliverUpcalls() => _upcalls.Deliver();

@@ -32,7 +32,9 @@ internal sealed class PacketRunner : IUpcallSink
         _xlator = new Xlator(context.Environment);
     }
 
-    /// <summary>Receives a megaflow for each packet that missed; null: none are wanted.</summary>
+    /// <summary>
+    /// Receives a megaflow for each packet that missed, and sends what packets leave behind at its end; null: no megaflows are wanted, and packets leave at once.
+    /// </summary>
     internal MegaflowBatch? Batch { get; init; }
 
     /// <inheritdoc/>
@@ -222,7 +224,7 @@ internal sealed class PacketRunner : IUpcallSink
 
         if (!result.Actions.IsEmpty)
         {
-            _context.Datapath.Execute(packet, result.Actions, this);
+            _context.Datapath.Execute(packet, result.Actions, this, mayWait: Batch is not null);
         }
     }
 }

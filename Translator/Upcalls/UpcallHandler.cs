@@ -49,6 +49,7 @@ internal sealed class UpcallHandler : IUpcallSink
     /// <inheritdoc/>
     public void OnBatchEnd()
     {
+        _context.Datapath.SendWaiting();
         _ukeys.Install(_batch, _newest, _fault);
         long macVersion = _context.Environment.Macs.Version;
         if (macVersion != _macVersion)

@@ -107,6 +107,21 @@ public abstract partial class DatapathContract
     }
 
     [Test]
+    public void Executed_packets_that_may_wait_are_sent_in_order_when_they_need_not_any_more()
+    {
+        DpPacket packet = new();
+        for (int i = 1; i <= 3; i++)
+        {
+            packet.Load(Udp(i), 1);
+            Datapath.Execute(packet, Programs.Output(2), null, mayWait: true);
+        }
+
+        Datapath.SendWaiting();
+
+        Assert.That(Sent(), Is.EqualTo(new[] { At(2, Udp(1)), At(2, Udp(2)), At(2, Udp(3)) }));
+    }
+
+    [Test]
     public void Execute_calls_the_sink_at_once()
     {
         byte[] frame = Udp();

@@ -305,11 +305,9 @@ public sealed class TransferTests
 
             _packet.Load(upcall.Packet, upcall.Key.InPort, upcall.GsoSize);
             _packet.TotalLength = upcall.Length;
-            datapath.Execute(_packet, upcall.Key.InPort == 1 ? there : back, null);
+            datapath.Execute(_packet, upcall.Key.InPort == 1 ? there : back, null, mayWait: true);
         }
 
-        public void OnBatchEnd()
-        {
-        }
+        public void OnBatchEnd() => datapath.SendWaiting();
     }
 }

@@ -151,7 +151,9 @@ internal sealed class Bench : IDisposable
 
         public MegaflowStats ReadStats(MegaflowHandle flow) => inner.ReadStats(flow);
 
-        public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink) => inner.Execute(packet, actions, sink);
+        public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait) => inner.Execute(packet, actions, sink, mayWait);
+
+        public void SendWaiting() => inner.SendWaiting();
 
         public bool SetMeter(uint slot, DpMeter meter) => inner.SetMeter(slot, meter);
 
