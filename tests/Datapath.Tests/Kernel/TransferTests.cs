@@ -111,9 +111,10 @@ public sealed class TransferTests
         }
 
         SetNeighbours(ipv6, "fd00::99", "10.0.0.99");
+        ulong before = datapath.ReadDatapathStats().Miss; // the trunk's own stack speaks when it comes up, maybe before the flows are there
         Transfer(ipv6, ipv6 ? _net.Ipv6("h2") : _net.Ipv4("h2"), 5000, 5000);
         TransferUdp(ipv6 ? _net.Ipv6("h2") : _net.Ipv4("h2"), 5001, 5001);
-        Assert.That(datapath.ReadDatapathStats().Miss, Is.Zero);
+        Assert.That(datapath.ReadDatapathStats().Miss, Is.EqualTo(before));
     });
 
     /// <summary>Two receivers: the first output is a clone, and the rewrite between must not reach into it.</summary>
