@@ -6,7 +6,7 @@ namespace OvsBridge.Datapath.Interop;
 internal static class Errno
 {
     public const int EPERM = 1, ENOENT = 2, EINTR = 4, E2BIG = 7, EAGAIN = 11, ENOMEM = 12, EACCES = 13, EBUSY = 16, EEXIST = 17,
-        ENODEV = 19, EINVAL = 22, ENOSPC = 28, EMSGSIZE = 90, EOPNOTSUPP = 95, EADDRINUSE = 98, ENETDOWN = 100, ENOBUFS = 105;
+        ENODEV = 19, EINVAL = 22, ENOSPC = 28, EMSGSIZE = 90, EOPNOTSUPP = 95, EADDRINUSE = 98, ENETDOWN = 100, ENETUNREACH = 101, ENOBUFS = 105, EHOSTUNREACH = 113;
 
     private static readonly Dictionary<int, string> _names = typeof(Errno)
         .GetFields()

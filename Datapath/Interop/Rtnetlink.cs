@@ -13,6 +13,13 @@ internal static unsafe partial class Rtnetlink
     internal const uint GroupLink = 1; // RTMGRP_LINK
     internal const ushort Address = 1, IfName = 3, Mtu = 4, PeerLink = 5, Master = 10, OperState = 16, LinkInfo = 18, IfAlias = 20, Stats64 = 23, PeerNamespace = 37; // IFLA_*
     internal const ushort InfoKind = 1, InfoData = 2, VethPeer = 1; // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER
+    internal const ushort GetAddress = 22, GetRoute = 26, NewNeighbour = 28, DelNeighbour = 29, GetNeighbour = 30; // RTM_*
+    internal const ushort RouteDestination = 1, RouteSource = 2, RouteOutput = 4, RouteGateway = 5, RoutePreferredSource = 7, RouteMetrics = 8, RouteVia = 18; // RTA_*
+    internal const ushort MetricMtu = 2; // RTAX_MTU
+    internal const ushort AddressPrefix = 1, AddressLocal = 2; // IFA_ADDRESS, IFA_LOCAL
+    internal const ushort NeighbourDestination = 1, NeighbourLinkAddress = 2; // NDA_DST, NDA_LLADDR
+    internal const uint GroupNeighbour = 4, GroupIpv4Address = 0x10, GroupIpv4Route = 0x40, GroupIpv6Address = 0x100, GroupIpv6Route = 0x400; // RTMGRP_*
+    internal const byte FamilyInet = 2, FamilyInet6 = 10; // AF_INET, AF_INET6
     internal const ushort Nested = 1 << 15; // NLA_F_NESTED
     internal const ushort TypeMask = 0x3fff; // NLA_TYPE_MASK
     internal const uint IffUp = 1, IffLoopback = 8, IffLowerUp = 1 << 16;

@@ -15,7 +15,20 @@ internal static class LinkMessages
     public static byte[] Request(
         ushort type, ushort flags, uint sequence, int ifIndex, uint linkFlags = 0, uint change = 0, ReadOnlySpan<byte> attributes = default)
     {
-        byte[] message = new byte[HeaderSize + InfoSize + attributes.Length];
+        byte[] body = new byte[InfoSize + attributes.Length];
+        MemoryMarshal.Write(body, new Rtnetlink.InterfaceInfo { Index = ifIndex, Flags = linkFlags, Change = change });
+        attributes.CopyTo(body.AsSpan(InfoSize));
+        return Message(type, flags, sequence, body);
+    }
+
+    /// <summary>A request of any family.</summary>
+    /// <param name="type">RTM_*.</param>
+    /// <param name="flags">NLM_F_* besides the one that says "request".</param>
+    /// <param name="sequence">Number that the answer has.</param>
+    /// <param name="body">The family's struct and attributes.</param>
+    public static byte[] Message(ushort type, ushort flags, uint sequence, ReadOnlySpan<byte> body)
+    {
+        byte[] message = new byte[HeaderSize + body.Length];
         MemoryMarshal.Write(message, new Rtnetlink.MessageHeader
         {
             Length = (uint)message.Length,
@@ -23,8 +36,7 @@ internal static class LinkMessages
             Flags = (ushort)(flags | Rtnetlink.FlagRequest),
             Sequence = sequence,
         });
-        MemoryMarshal.Write(message.AsSpan(HeaderSize), new Rtnetlink.InterfaceInfo { Index = ifIndex, Flags = linkFlags, Change = change });
-        attributes.CopyTo(message.AsSpan(HeaderSize + InfoSize));
+        body.CopyTo(message.AsSpan(HeaderSize));
         return message;
     }
 

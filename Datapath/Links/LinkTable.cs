@@ -157,41 +157,7 @@ public sealed class LinkTable : IDisposable
         {
             uint sequence = ++_sequence;
             byte[] request = LinkMessages.Request(type, flags, sequence, ifIndex, linkFlags, change, attributes);
-            if (LibC.Send(_socket.Fd, request, (nuint)request.Length, 0) < 0)
-                throw Errno.Failed(operation ?? "asking rtnetlink", Marshal.GetLastPInvokeError());
-
-            // The end of the answer: the end of a dump, an error or acknowledgement, or the one message that was asked for.
-            while (true)
-            {
-                nint count = LibC.Receive(_socket.Fd, _buffer, (nuint)_buffer.Length, 0);
-                if (count < 0)
-                {
-                    int errno = Marshal.GetLastPInvokeError();
-                    if (errno == Errno.EINTR)
-                        continue;
-                    throw Errno.Failed(operation ?? "asking rtnetlink", errno);
-                }
-
-                ReadOnlySpan<byte> rest = _buffer.AsSpan(0, (int)count);
-                while (LinkMessages.TryTake(ref rest, out Rtnetlink.MessageHeader header, out ReadOnlySpan<byte> body))
-                {
-                    if (header.Sequence != sequence)
-                        continue; // of a request that failed half-way
-                    switch (header.Type)
-                    {
-                        case Rtnetlink.NlmDone:
-                            return 0;
-                        case Rtnetlink.NlmError:
-                            int errno = -MemoryMarshal.Read<int>(body);
-                            return errno == 0 || operation is null ? errno : throw Errno.Failed(operation, errno);
-                        case var answer when answer == (type & ~3): // RTM_NEW* of RTM_GET*
-                            take(body);
-                            if ((flags & (Rtnetlink.FlagDump | Rtnetlink.FlagAck)) == 0)
-                                return 0;
-                            break;
-                    }
-                }
-            }
+            return NetlinkSocket.Ask(_socket, _buffer, request, operation, take);
         }
     }
 }
