@@ -50,6 +50,7 @@ public enum UpcallReason : uint
     SlowPath = 3,
     InvalidTtl = 4,
     Sample = 5,
+    Tunnel = 6,
 #pragma warning restore CS1591
 }
 
@@ -74,6 +75,13 @@ public enum DropReason : uint
     Ttl = 14,
     NoMemory = 15,
     Nested = 16,
+    TunnelNoRoute = 17,
+    TunnelNoRemote = 18,
+    TunnelMtu = 19,
+    TunnelEncap = 20,
+    TunnelHeader = 21,
+    TunnelCsum = 22,
+    TunnelEcn = 23,
 #pragma warning restore CS1591
 }
 

@@ -1,3 +1,5 @@
+using OvsBridge.Datapath.Links;
+using OvsBridge.Datapath.Tunnels;
 using OvsBridge.OpenFlow.Fields;
 
 namespace OvsBridge.Datapath;
@@ -110,6 +112,9 @@ public interface IDatapath : IDisposable
     {
     }
 
+    /// <summary>Counters of a tunnel port; null: the port is none. Bytes are those of the packets inside.</summary>
+    LinkCounters? ReadTunnel(uint number) => null;
+
     /// <summary>Waits until every packet that entered before the call has left the datapath's programs.</summary>
     void Synchronize();
 
@@ -199,7 +204,11 @@ public enum DpPortFlags : uint
 /// <param name="Name">Interface name.</param>
 /// <param name="IfIndex">Interface index in the daemon's network namespace; any unique number in memory.</param>
 /// <param name="Flags">What it lets through.</param>
-public sealed record DpPort(uint Number, string Name, int IfIndex, DpPortFlags Flags = DpPortFlags.None);
+public sealed record DpPort(uint Number, string Name, int IfIndex, DpPortFlags Flags = DpPortFlags.None)
+{
+    /// <summary>What the port does if it is a tunnel, which has no interface (<see cref="IfIndex"/> is 0); null: it is an interface.</summary>
+    public TunnelConfig? Tunnel { get; init; }
+}
 
 /// <summary>Names an installed megaflow; only the datapath that made it knows what is inside.</summary>
 public abstract class MegaflowHandle

@@ -36,6 +36,11 @@
 #define OVSB_MAX_METERS		65536	/* slots for meters */
 #define OVSB_METER_BANDS	131072	/* bands of all meters together */
 #define OVSB_MAX_BANDS		8	/* bands of a meter */
+#define OVSB_MAX_TUNNELS	1024	/* tunnel ports */
+#define OVSB_TUNNEL_SLOTS	8192	/* open-addressed table of what comes in, a power of two */
+#define OVSB_TUNNEL_PROBES	16	/* slots searched from the home slot on */
+#define OVSB_MAX_ROUTES		4096	/* ways to remote ends */
+#define OVSB_MAX_UDP_PORTS	8	/* UDP ports that tunnels listen on */
 #define OVSB_PORT_LOCAL		65534	/* OFPP_LOCAL in the datapath */
 #define OVSB_UPCALL_MAX		65280	/* most packet bytes of an upcall: a perf record has at most 64 KiB; TCP's largest fit */
 
@@ -47,6 +52,11 @@
 
 /* flow_key.*_tci: bit 12 means "tag present".  It is not the packet's DEI bit, which no OpenFlow field matches. */
 #define OVSB_VLAN_PRESENT 0x1000
+
+/* flow_key.tun_flags, dp_set_tunnel.flags; in network order there */
+#define OVSB_TUN_DF	0x01	/* don't fragment */
+#define OVSB_TUN_CSUM	0x02	/* a checksum in the tunnel's header */
+#define OVSB_TUN_KEY	0x04	/* there is a key: of GRE; always in others */
 
 /* flow_key.eth_type of a frame without an Ethernet II type (802.3 length without SNAP) */
 #define OVSB_ETH_TYPE_NONE 0x05ff
@@ -119,6 +129,7 @@ _Static_assert(sizeof(struct flow_key) == OVSB_KEY_WORDS * 8, "flow_key");
 #define OVSB_PORT_NO_RECV	0x02	/* OFPPC_NO_RECV or PORT_DOWN: drop what comes in */
 #define OVSB_PORT_NO_FWD	0x04	/* OFPPC_NO_FWD or PORT_DOWN: drop what would go out */
 #define OVSB_PORT_PEER		0x08	/* output by bpf_redirect_peer */
+#define OVSB_PORT_TUNNEL	0x10	/* output into a tunnel: tunnel_index says which */
 
 /* map in_ports: slot (ifindex + i) & (OVSB_IN_PORT_SLOTS - 1), i < OVSB_IN_PORT_PROBES.  ifindex 0: free slot. */
 struct in_port {
@@ -457,6 +468,123 @@ struct meter_band {
 
 _Static_assert(sizeof(struct meter_band) == 64, "meter_band");
 
+/* ---- tunnels ----------------------------------------------------------------------------------------------------- */
+
+/*
+ * IP addresses are 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d.  None: zero.
+ * docs/tunnels.md tells what the options of a tunnel port mean, and how packets find their way.
+ */
+
+enum tunnel_type {
+	TUNNEL_NONE = 0,
+	TUNNEL_VXLAN = 1,
+	TUNNEL_GRE = 2,
+	TUNNEL_GENEVE = 3,
+};
+
+/* struct tunnel flags */
+#define OVSB_TUNNEL_OUT_KEY		0x0001	/* packets get out_key (GRE: a key at all) */
+#define OVSB_TUNNEL_OUT_KEY_FLOW	0x0002	/* packets get the flow's tun_id */
+#define OVSB_TUNNEL_REMOTE_FLOW		0x0004	/* packets go to the flow's tun_dst */
+#define OVSB_TUNNEL_LOCAL_FLOW		0x0008	/* packets come from the flow's tun_src, if that is set */
+#define OVSB_TUNNEL_TOS_INHERIT		0x0010	/* of an IP packet; else tos */
+#define OVSB_TUNNEL_TTL_INHERIT		0x0020	/* of an IP packet; else ttl */
+#define OVSB_TUNNEL_DF			0x0040	/* don't fragment */
+#define OVSB_TUNNEL_CSUM		0x0080	/* a checksum in the UDP or GRE header */
+
+/* map tunnels: index is the tunnel's; complete before tunnel_index, or a slot of tunnel_ins, names it */
+struct tunnel {
+	__u32 port;		/* datapath port number; 0: none */
+	__u32 route;		/* to the remote end: index into tunnel_routes; 0: user space sends; changes at any time */
+	__u16 flags;		/* OVSB_TUNNEL_* */
+	__u8 type;		/* enum tunnel_type */
+	__u8 tos;
+	__u8 ttl;
+	__u8 _pad0;
+	__be16 dst_port;	/* UDP */
+	__be64 out_key;
+	__be64 local[2];
+	__be64 remote[2];
+	__u64 _pad1;
+};
+
+_Static_assert(sizeof(struct tunnel) == 64, "tunnel");
+
+/* struct tunnel_route flags */
+#define OVSB_ROUTE_NEIGHBOUR	0x01	/* dmac and smac are right; else the kernel is to find the neighbour */
+#define OVSB_ROUTE_UNREACHABLE	0x02	/* there is no way */
+
+/* map tunnel_routes: written before tunnel.route names it, never changed, and reused after a grace period */
+struct tunnel_route {
+	__u32 ifindex;		/* leaves by this interface */
+	__u16 flags;		/* OVSB_ROUTE_* */
+	__u16 mtu;		/* of the way; what is larger than 65,535 is 65,535 */
+	__u8 dmac[6];
+	__u8 smac[6];
+	__u32 family;		/* AF_INET, AF_INET6: of the next hop */
+	__be64 next_hop[2];	/* IPv4: its first four bytes */
+	__be64 local[2];	/* source address, if nobody says another */
+	__u64 _pad;
+};
+
+_Static_assert(sizeof(struct tunnel_route) == 64, "tunnel_route");
+
+/*
+ * map tunnel_ins: slot (hash + i) & (OVSB_TUNNEL_SLOTS - 1), i < OVSB_TUNNEL_PROBES: whose a packet is.  hash is hash_finish of local[0] *
+ * hash_key.word[0] + local[1] * word[1] + remote[0] * word[2] + remote[1] * word[3] + key * word[4] + the next 64-bit word but for tunnel * word[5].
+ * A port that says nothing of local addresses has a slot for each address of the machine.
+ */
+struct tunnel_in {
+	__be64 local[2];
+	__be64 remote[2];	/* zero where the pattern does not look at it */
+	__be64 key;		/* the same */
+	__be16 dst_port;	/* UDP */
+	__u8 type;		/* enum tunnel_type */
+	__u8 pattern;		/* OVSB_PATTERN_* */
+	__u32 tunnel;		/* index into tunnels, + 1; 0: free */
+	__u64 _pad[2];
+};
+
+_Static_assert(sizeof(struct tunnel_in) == 64, "tunnel_in");
+
+/* struct tunnel_in pattern, tunnel_head.pattern: what besides type, port and local address tells a port's packets */
+#define OVSB_PATTERN_REMOTE	0x01
+#define OVSB_PATTERN_KEY	0x02
+#define OVSB_PATTERNS		4
+
+struct tunnel_listen {
+	__be16 port;
+	__u8 type;		/* enum tunnel_type; 0: nobody */
+	__u8 _pad;
+};
+
+_Static_assert(sizeof(struct tunnel_listen) == 4, "tunnel_listen");
+
+/* map tunnel_head: one entry; what there is to look for */
+struct tunnel_head {
+	__u32 patterns;		/* how many of pattern are in use */
+	__u8 pattern[OVSB_PATTERNS];	/* OVSB_PATTERN_*, in the order of search */
+	__u32 gre;		/* whether there is a GRE tunnel */
+	__u32 _pad0;
+	struct tunnel_listen udp[OVSB_MAX_UDP_PORTS];
+	__u64 _pad1[2];
+};
+
+_Static_assert(sizeof(struct tunnel_head) == 64, "tunnel_head");
+
+/* map tunnel_stats: index is cpu * OVSB_MAX_TUNNELS + tunnel; written by that CPU only.  Bytes are those of the packets in the tunnel */
+struct tunnel_stats {
+	__u64 rx_packets;
+	__u64 rx_bytes;
+	__u64 tx_packets;
+	__u64 tx_bytes;
+	__u64 rx_dropped;
+	__u64 tx_dropped;
+	__u64 _pad[2];
+};
+
+_Static_assert(sizeof(struct tunnel_stats) == 64, "tunnel_stats");
+
 /* ---- upcalls ----------------------------------------------------------------------------------------------------- */
 
 enum upcall_reason {
@@ -466,6 +594,7 @@ enum upcall_reason {
 	UPCALL_SLOW_PATH = 3,	/* DP_ACT_USERSPACE: user space must run the pipeline for each packet */
 	UPCALL_INVALID_TTL = 4,	/* DP_ACT_DEC_TTL and the like */
 	UPCALL_SAMPLE = 5,	/* DP_ACT_SAMPLE; with OVSB_UPCALL_RUN: a struct packet_sample */
+	UPCALL_TUNNEL = 6,	/* an output into a tunnel that user space is to do: cookie is the port; tun_* of the key are what the program set, or the packet's own tun_id */
 	__UPCALL_MAX,
 };
 
@@ -546,6 +675,13 @@ enum drop_reason {
 	DROP_TTL = 14,		/* invalid TTL and nobody wants to know */
 	DROP_NO_MEMORY = 15,	/* a header could not be made linear */
 	DROP_NESTED = 16,	/* came in while the program was busy with another packet on the same CPU */
+	DROP_TUNNEL_NO_ROUTE = 17,	/* no way to the remote end, or no address to send from */
+	DROP_TUNNEL_NO_REMOTE = 18,	/* remote_ip=flow, and the flow does not say where */
+	DROP_TUNNEL_MTU = 19,	/* with the tunnel's headers too large for the way, and may not be fragmented */
+	DROP_TUNNEL_ENCAP = 20,	/* the kernel could not make room for the headers */
+	DROP_TUNNEL_HEADER = 21,	/* came in with a tunnel header that contradicts itself, or that has to be refused */
+	DROP_TUNNEL_CSUM = 22,	/* came in with a wrong checksum */
+	DROP_TUNNEL_ECN = 23,	/* marked "congestion experienced" on its way, and can't say so (RFC 6040) */
 	__DROP_MAX = 32,
 };
 

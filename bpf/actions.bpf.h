@@ -13,11 +13,17 @@
 #include "lookup.bpf.h"
 #include "meter.bpf.h"
 #include "rewrite.bpf.h"
+#include "tunnel_out.bpf.h"
 #include "upcall.bpf.h"
 
 struct to_userspace {
 	struct dp_action head;
 	struct dp_userspace request;
+};
+
+struct set_tunnel {
+	struct dp_action head;
+	struct dp_set_tunnel tunnel;
 };
 
 /* ---- outputs ----------------------------------------------------------------------------------------------------- */
@@ -32,7 +38,7 @@ static __always_inline void output(struct scratch *s, __u32 number)
 		drop(s->cpu, DROP_NO_OUT_PORT);
 		return;
 	}
-	s->pending = port->ifindex;
+	s->pending = port->flags & OVSB_PORT_TUNNEL ? number : port->ifindex;
 	s->pending_flags = port->flags;
 }
 
@@ -46,7 +52,9 @@ __noinline int output_clone(struct __sk_buff *skb, struct scratch *s)
 		return 0;
 	cpu = s->cpu; /* a copy: before 6.2 a key can't be in a function's argument */
 	stats = bpf_map_lookup_elem(&dp_stats, &cpu);
-	if (bpf_clone_redirect(skb, s->pending, 0) < 0)
+	if (s->pending_flags & OVSB_PORT_TUNNEL)
+		tunnel_upcall(skb, s, s->pending); /* a clone would leave the tunnel's headers on the packet */
+	else if (bpf_clone_redirect(skb, s->pending, 0) < 0)
 		drop(s->cpu, DROP_ACTION_ERROR);
 	else if (stats)
 		stats->tx++;
@@ -54,11 +62,31 @@ __noinline int output_clone(struct __sk_buff *skb, struct scratch *s)
 	return 0;
 }
 
+/* An output while one into a tunnel is pending: that waits, since it is the one that can't be a clone. */
+__noinline int output_beside_tunnel(struct __sk_buff *skb, struct scratch *s, __u32 number)
+{
+	__u32 tunnel, flags;
+
+	if (!s)
+		return 0;
+	tunnel = s->pending;
+	flags = s->pending_flags;
+	s->pending = 0;
+	output(s, number);
+	if (s->pending)
+		output_clone(skb, s);
+	s->pending = tunnel;
+	s->pending_flags = flags;
+	return 0;
+}
+
 /* The program is over: the pending output takes the packet with it. */
-static __always_inline int finish(struct scratch *s, struct dp_stats *stats)
+static __always_inline int finish(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
 {
 	if (!s->pending)
 		return s->handled ? TC_ACT_SHOT : drop(s->cpu, DROP_ACTION);
+	if (s->pending_flags & OVSB_PORT_TUNNEL)
+		return tunnel_output(skb, s, stats, s->pending);
 	stats->tx++;
 	if (s->pending_flags & OVSB_PORT_PEER)
 		return bpf_redirect_peer(s->pending, 0);
@@ -197,7 +225,13 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 		return 0;
 	case DP_ACT_RECIRC:
 		s->recirc_id = a->arg;
+		if (s->tunnelled)
+			set_tunnel_key(s);
 		return STEP_RECIRC;
+	case DP_ACT_SET_TUNNEL:
+		s->tunnel = PAYLOAD(struct set_tunnel)->tunnel;
+		s->tunnelled = 1;
+		return 0;
 	case DP_ACT_DROP:
 		drop(s->cpu, a->arg && a->arg < __DROP_MAX ? a->arg : DROP_EXPLICIT);
 		s->handled = 1;
@@ -219,6 +253,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 	s->handled = 0;
 	s->stale = 0;
 	s->hash = 0;
+	s->tunnelled = 0;
 	if (!first || !b)
 		return drop(s->cpu, first ? DROP_BAD_PROGRAM : DROP_ACTION);
 
@@ -229,7 +264,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 			__u32 next = b->next;
 
 			if (!next)
-				return finish(s, stats);
+				return finish(skb, s, stats);
 			at = 0;
 			b = bpf_map_lookup_elem(&action_blocks, &next);
 			if (!b || !b->len)
@@ -241,15 +276,20 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 		if (a->len < sizeof(struct dp_action))
 			break;
 		at += a->len;
-		if (s->pending && !leaves_packet(a->type))
+		if (s->pending && !leaves_packet(a->type)) {
+			if (a->type == DP_ACT_OUTPUT && s->pending_flags & OVSB_PORT_TUNNEL) {
+				output_beside_tunnel(skb, s, a->arg);
+				continue;
+			}
 			output_clone(skb, s);
+		}
 		if (a->type == DP_ACT_OUTPUT) {
 			output(s, a->arg);
 			continue;
 		}
 		reason = run_action(skb, s, b, at - a->len);
 		if (reason == STEP_FINISHED)
-			return finish(s, stats);
+			return finish(skb, s, stats);
 		if (reason == STEP_RECIRC)
 			return VERDICT_RECIRC;
 		if (reason)
@@ -288,8 +328,8 @@ static __always_inline int run_usual(struct __sk_buff *skb, struct scratch *s, s
 		return run_program(skb, s, stats, first, at);
 	number = a->arg;
 	port = bpf_map_lookup_elem(&out_ports, &number);
-	if (!port || (port->flags & (OVSB_PORT_UP | OVSB_PORT_NO_FWD)) != OVSB_PORT_UP)
-		return drop(s->cpu, DROP_NO_OUT_PORT);
+	if (!port || (port->flags & (OVSB_PORT_UP | OVSB_PORT_NO_FWD | OVSB_PORT_TUNNEL)) != OVSB_PORT_UP)
+		return run_program(skb, s, stats, first, at);
 	stats->tx++;
 	if (port->flags & OVSB_PORT_PEER)
 		return bpf_redirect_peer(port->ifindex, 0);

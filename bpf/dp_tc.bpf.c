@@ -17,6 +17,7 @@
 #include "upcall.bpf.h"
 #include "sample.bpf.h"
 #include "actions.bpf.h"
+#include "tunnel_in.bpf.h"
 
 /* Checked by user space when it loads the object. */
 const volatile __u32 abi_version = OVSB_ABI_VERSION;
@@ -36,6 +37,8 @@ struct abi_types {
 		enum dp_action_type action;
 		enum upcall_reason reason;
 		enum drop_reason drop;
+		enum tunnel_type tunnel_type;
+		struct tunnel_listen tunnel_listen;
 	} u;
 };
 
@@ -99,7 +102,7 @@ __noinline int parse_again(struct __sk_buff *skb, struct scratch *s)
 {
 	if (!s)
 		return PARSE_SHORT;
-	s->wide = 1;
+	s->wide |= WIDE_HEADERS;
 	return parse(skb, &s->up.key, &s->at);
 }
 
@@ -133,37 +136,39 @@ __noinline __u64 lookup_again(struct __sk_buff *skb, struct scratch *s, struct d
 	return found;
 }
 
-static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
+/* The packet has its port: looks it up, and does what the megaflow says.  tunnel: it came out of one, of which s->way tells. */
+static __always_inline int classify(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, __u32 number,
+				    int tunnel)
 {
-	const struct in_port *port = find_in_port(skb->ifindex);
-	__u32 number;
 	int status, verdict;
 	__u64 found;
 
-	s->len = length_of(skb);
-	stats->rx++;
-	stats->rx_bytes += s->len;
-	if (table_head.sample_rate)
-		choose_sample(s);
-	if (!port)
-		return drop_unparsed(skb, s, 0, DROP_BAD_PORT);
-	if (port->flags & OVSB_PORT_NO_RECV)
-		return drop_unparsed(skb, s, port->port, DROP_PORT_NO_RECV);
-	number = port->port;
-
 	/* most packets are IPv4, and leave the words behind that as they are: zero */
 	__builtin_memset(&s->up.key, 0, __builtin_offsetof(struct flow_key, ipv6_src));
-	if (s->wide)
+	if (s->wide) {
 		__builtin_memset(&s->up.key.ipv6_src, 0,
-				 __builtin_offsetof(struct flow_key, tun_id) - __builtin_offsetof(struct flow_key, ipv6_src));
+				 __builtin_offsetof(struct flow_key, tun_id) -
+					 __builtin_offsetof(struct flow_key, ipv6_src));
+		if (!tunnel && s->wide & WIDE_TUNNEL)
+			__builtin_memset(&s->up.key.tun_id, 0,
+					 __builtin_offsetof(struct flow_key, dp_hash) -
+						 __builtin_offsetof(struct flow_key, tun_id));
+	}
+	if (tunnel)
+		tunnel_key(s);
 	s->up.key.dp_hash = 0;
 	status = parse_packet(skb, &s->up.key, &s->at);
-	s->wide = s->at.network != NETWORK_IPV4;
+	s->wide = (s->at.network != NETWORK_IPV4 ? WIDE_HEADERS : 0) | (tunnel ? WIDE_TUNNEL : 0);
 	if (status == PARSE_PULL)
 		status = parse_again(skb, s);
 	if (status != PARSE_OK)
 		return drop_unparsed(skb, s, number, status == PARSE_SHORT ? DROP_TOO_SHORT : DROP_NO_MEMORY);
 	s->up.key.in_port = number;
+	if (tunnel && (s->way.tos & ECN_MASK) == ECN_CE) {
+		status = tunnel_congested(skb, s);
+		if (status)
+			return drop_unparsed(skb, s, number, status);
+	}
 
 	found = lookup_flow(s, stats);
 	if (found == NO_FLOW) {
@@ -191,6 +196,54 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 	return verdict;
 }
 
+static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
+{
+	const struct in_port *port = find_in_port(skb->ifindex);
+
+	s->len = length_of(skb);
+	stats->rx++;
+	stats->rx_bytes += s->len;
+	if (table_head.sample_rate)
+		choose_sample(s);
+	if (!port)
+		return drop_unparsed(skb, s, 0, DROP_BAD_PORT);
+	if (port->flags & OVSB_PORT_NO_RECV)
+		return drop_unparsed(skb, s, port->port, DROP_PORT_NO_RECV);
+	return classify(skb, s, stats, port->port, 0);
+}
+
+/* A packet that tunnel_parse has found to be in a tunnel, or to contradict itself (reason). */
+static __always_inline int receive(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats, int reason)
+{
+	const struct out_port *port;
+	struct tunnel_stats *counters;
+	__u32 number;
+
+	/* what contradicts itself has no key that would tell whose it is */
+	if (reason == TUNNEL_OURS && !tunnel_owner(s))
+		return TC_ACT_UNSPEC;
+	stats->rx++;
+	stats->rx_bytes += length_of(skb);
+	if (reason != TUNNEL_OURS)
+		return drop(s->cpu, reason);
+	if (table_head.sample_rate)
+		choose_sample(s);
+	number = s->way.number;
+	counters = tunnel_counters(s->cpu, s->way.tunnel);
+	port = bpf_map_lookup_elem(&out_ports, &number);
+	if (!port || !counters)
+		return drop_unparsed(skb, s, number, DROP_BAD_PORT);
+	reason = port->flags & OVSB_PORT_NO_RECV ? DROP_PORT_NO_RECV : tunnel_strip(skb, s);
+	if (reason) {
+		counters->rx_dropped++;
+		return drop_unparsed(skb, s, number, reason);
+	}
+	s->len = length_of(skb);
+	counters->rx_packets++;
+	counters->rx_bytes += s->len;
+	return classify(skb, s, stats, s->way.number, 1);
+}
+
 SEC("tc")
 int dp_tc_ingress(struct __sk_buff *skb)
 {
@@ -211,6 +264,35 @@ int dp_tc_ingress(struct __sk_buff *skb)
 	}
 	s->cpu = cpu;
 	verdict = forward(skb, s, stats);
+
+	if (weak_memory)
+		__sync_fetch_and_add(&stats->running, 1);
+	else
+		*(volatile __u64 *)&stats->running = turn + 2;
+	return verdict;
+}
+
+/* On interfaces of the machine that packets from tunnels may come in by. */
+SEC("tc")
+int dp_tunnel_ingress(struct __sk_buff *skb)
+{
+	__u32 cpu = bpf_get_smp_processor_id();
+	struct dp_stats *stats = bpf_map_lookup_elem(&dp_stats, &cpu);
+	struct scratch *s = bpf_map_lookup_elem(&scratch, &cpu);
+	int verdict;
+	__u64 turn;
+
+	if (!stats || !s || !tunnel_head.patterns)
+		return TC_ACT_UNSPEC;
+	turn = __sync_fetch_and_add(&stats->running, 1);
+	if (turn & 1) {
+		/* whose the packet is can't be told without the scratch; the host's stack is not for packets in tunnels, but most are none */
+		__sync_fetch_and_add(&stats->running, -1);
+		return TC_ACT_UNSPEC;
+	}
+	s->cpu = cpu;
+	verdict = tunnel_parse(skb, s);
+	verdict = verdict == TUNNEL_NOT_OURS ? TC_ACT_UNSPEC : receive(skb, s, stats, verdict);
 
 	if (weak_memory)
 		__sync_fetch_and_add(&stats->running, 1);

@@ -73,6 +73,24 @@ SHARED_ARRAY(meters, struct meter);
 /* number -> band; writer: user space, before a meter names it, its bucket and counters program and user space; reader: both */
 SHARED_ARRAY(meter_bands, struct meter_band);
 
+/* datapath port number -> its tunnel, + 1; writer: user space, before out_ports says OVSB_PORT_TUNNEL; reader: program */
+SHARED_ARRAY(tunnel_index, __u64);
+
+/* number -> tunnel; writer: user space; reader: program.  Full: the port is refused */
+SHARED_ARRAY(tunnels, struct tunnel);
+
+/* number -> way to a remote end; writer: user space, before a tunnel names it; reader: program.  Full: user space sends */
+SHARED_ARRAY(tunnel_routes, struct tunnel_route);
+
+/* hash -> whose a packet from a tunnel is; writer: user space, the word with the tunnel last; reader: program.  Full: a warning */
+SHARED_ARRAY(tunnel_ins, struct tunnel_in);
+
+/* what is looked for on interfaces that tunnels come in by; writer: user space; reader: program */
+volatile struct tunnel_head tunnel_head SEC(".data.tunnel_head");
+
+/* cpu * OVSB_MAX_TUNNELS + tunnel -> counters; writer: program; reader: user space */
+SHARED_ARRAY(tunnel_stats, struct tunnel_stats);
+
 /* cpu * __DROP_MAX + reason -> packets; writer: program; reader: user space */
 SHARED_ARRAY(drop_stats, __u64);
 
@@ -135,6 +153,29 @@ enum network_header {
 	NETWORK_PBB,
 };
 
+/* A packet's way into a tunnel, or what the outer headers of one that came out say. */
+struct tunnel_way {
+	__be64 local[2]; /* addresses of this machine and the other */
+	__be64 remote[2];
+	__be64 key;
+	__u32 route;
+	__u32 number; /* datapath port number */
+	__u32 tunnel; /* index into tunnels */
+	__u32 length; /* of the packet in the tunnel, with tags */
+	__u16 source_port;
+	__be16 dst_port;
+	__u16 network_size; /* of the outer IP header */
+	__u16 tunnel_size;  /* of UDP and VXLAN, or GRE, or UDP and Geneve */
+	__u16 inner_size;   /* of the inner Ethernet header with tags */
+	__u16 flags;	    /* OVSB_TUN_* */
+	__u8 type;
+	__u8 tos;
+	__u8 ttl;
+	__u8 tags; /* taken off the packet */
+	__be16 tag_tpid[2];
+	__u16 tag_tci[2];
+};
+
 /* Too large for the stack, and a key on the stack multiplies the verifier's states. */
 struct scratch {
 	struct upcall up;      /* the key is where the upcall's record needs it */
@@ -148,7 +189,8 @@ struct scratch {
 	__u32 stale;	 /* an action changed the headers: at is to be made anew */
 	__u32 recirc_id; /* of the next lookup */
 	__u32 hash;	 /* result of DP_ACT_HASH */
-	__u32 wide;	 /* up.key may have something in the words that an IPv4 packet leaves zero */
+	__u32 wide;	 /* up.key may have something in the words that an IPv4 packet leaves zero: WIDE_* */
+	__u32 tunnelled; /* the program has set a tunnel, in `tunnel` */
 	__u64 jiffies;	 /* when now_ns was read */
 	__u64 now_ns;	 /* CLOCK_MONOTONIC_COARSE, which changes with jiffies only */
 	__u32 cache_off; /* lookups until the flow cache is tried again */
@@ -162,7 +204,13 @@ struct scratch {
 	__u32 upcalled;
 	__u32 dropped;
 	__u32 _pad[3];
+	struct dp_set_tunnel tunnel;
+	struct tunnel_way way;
+	__u64 _pad1[7];
 };
+
+#define WIDE_HEADERS 1
+#define WIDE_TUNNEL  2
 
 _Static_assert(sizeof(struct scratch) % 64 == 0, "scratch of two CPUs in one cache line");
 

@@ -28,6 +28,9 @@ internal sealed unsafe class Adoption : IDisposable
     private readonly Dictionary<string, (SafeSocketFd Fd, LibBpf.MapInfo Info)> _maps = [];
     private Socket? _ownership;
 
+    /// <summary>The kernel's number for the tables.</summary>
+    public uint Tables { get; private set; }
+
     private Adoption()
     {
     }
@@ -72,6 +75,7 @@ internal sealed unsafe class Adoption : IDisposable
                 throw new InvalidDataException($"the program on the interfaces has no map {_shared[0]}");
             }
 
+            adoption.Tables = tables.Value;
             adoption._ownership = Ownership.Take($"tables/{tables}", "of these tables");
             return adoption;
         }
@@ -79,6 +83,25 @@ internal sealed unsafe class Adoption : IDisposable
         {
             adoption.Dispose();
             throw;
+        }
+    }
+
+    /// <summary>Whether a program uses these tables; false also when it is not for us to know.</summary>
+    public static bool Uses(uint program, uint tables)
+    {
+        try
+        {
+            Dictionary<string, (SafeSocketFd Fd, LibBpf.MapInfo Info)> maps = MapsOf(program);
+            foreach ((SafeSocketFd fd, _) in maps.Values)
+            {
+                fd.Dispose();
+            }
+
+            return maps.TryGetValue(Truncated(_shared[0]), out (SafeSocketFd, LibBpf.MapInfo Info) found) && found.Info.Id == tables;
+        }
+        catch (InvalidDataException)
+        {
+            return false;
         }
     }
 

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Numerics;
 using System.Runtime.InteropServices;
 using OvsBridge.Datapath.Interop;
+using OvsBridge.Datapath.Links;
 using OvsBridge.OpenFlow.Fields;
 
 namespace OvsBridge.Datapath.Ebpf;
@@ -19,6 +20,7 @@ public sealed class EbpfDatapath : IDatapath
 {
     private const string ObjectName = "dp_tc.bpf.o";
     private const string Program = "dp_tc_ingress";
+    private const string TunnelProgram = "dp_tunnel_ingress";
 
     private static readonly HashSet<DpActionType> _actions =
     [
@@ -27,7 +29,7 @@ public sealed class EbpfDatapath : IDatapath
         DpActionType.SetIpv4, DpActionType.SetIpv6, DpActionType.SetArp, DpActionType.SetTp, DpActionType.SetNd,
         DpActionType.SetMpls, DpActionType.PushMpls, DpActionType.PushMplsFront, DpActionType.PopMpls, DpActionType.CopyTtlOut, DpActionType.CopyTtlIn,
         DpActionType.SetPbb, DpActionType.PushPbb, DpActionType.PopPbb, DpActionType.DecTtl, DpActionType.DecMplsTtl, DpActionType.SetPriority,
-        DpActionType.Hash, DpActionType.Recirc, DpActionType.Meter,
+        DpActionType.Hash, DpActionType.Recirc, DpActionType.Meter, DpActionType.SetTunnel,
     ];
 
     private readonly Lock _portLock = new();
@@ -43,6 +45,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly MeterTable _meters;
     private readonly PortAttacher _attacher = new();
     private readonly PacketSender _sender;
+    private readonly TunnelTable _tunnels;
     private readonly UpcallReader _upcalls;
     private readonly ConcurrentBag<Execution> _executions = [];
     private readonly ITimer? _sorter;
@@ -50,6 +53,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly System.Net.Sockets.Socket? _tablesOwner;
     private List<AdoptedFlow> _adoptedFlows = [];
     private ulong _ownHits, _ownMisses, _ownRecirculated;
+    private uint _adoptedTables; // 0: none, or their last programs are gone
     private int _disposed;
 
     /// <summary>Loads the programs, and takes over the tables of a former process if the options say so and they are right.</summary>
@@ -72,6 +76,7 @@ public sealed class EbpfDatapath : IDatapath
                     using Adoption adoption = Adoption.Open(programs);
                     tables = Open(options, adoption);
                     _tablesOwner = adoption.TakeOwnership();
+                    _adoptedTables = adoption.Tables;
                 }
                 catch (Exception exception) when (exception is InvalidDataException or DatapathException)
                 {
@@ -90,6 +95,7 @@ public sealed class EbpfDatapath : IDatapath
                 }
             }
 
+            _tunnels = new TunnelTable(_bpf, TunnelProgram, _ports, _portLock, _grace, _cpus, options.Underlay);
             _sender = new PacketSender();
             _upcalls = new UpcallReader(
                 _bpf.Map("upcalls"), _bpf.Map(".data.upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
@@ -150,8 +156,27 @@ public sealed class EbpfDatapath : IDatapath
     /// <summary>File descriptor of the program, for tests and benchmarks that run it on packets of their own.</summary>
     internal int ProgramFd => _bpf.ProgramFd(Program);
 
+    /// <summary>Is told, in a sentence, of what keeps a tunnel from working. Set it before tunnels are added.</summary>
+    public Action<string>? TunnelWarning
+    {
+        get => _tunnels.Warned;
+        set => _tunnels.Warned = value;
+    }
+
     /// <inheritdoc/>
-    public void StartUpcalls(IUpcallSink sink) => _upcalls.Start(sink);
+    public void StartUpcalls(IUpcallSink sink)
+    {
+        // By now all ports are there: where the former process had tunnels come in and we don't, they are to do so no more.
+        if (Interlocked.Exchange(ref _adoptedTables, 0) is not 0 and var tables)
+        {
+            lock (_portLock)
+            {
+                _tunnels.RemoveLeftovers(tables);
+            }
+        }
+
+        _upcalls.Start(new TunnelUpcalls(this, sink));
+    }
 
     /// <inheritdoc/>
     public void AddPort(DpPort port)
@@ -159,7 +184,17 @@ public sealed class EbpfDatapath : IDatapath
         lock (_portLock)
         {
             _ports.Check(port);
-            _attacher.Attach(port.Name, port.IfIndex, ProgramFd);
+            if (port.Tunnel is not null)
+            {
+                _tunnels.Check(port);
+                _tunnels.Add(port);
+            }
+            else
+            {
+                _tunnels.Release(port.IfIndex);
+                _attacher.Attach(port.Name, port.IfIndex, ProgramFd);
+            }
+
             _ports.Add(port);
         }
     }
@@ -175,7 +210,15 @@ public sealed class EbpfDatapath : IDatapath
             }
 
             _ports.Remove(port);
-            _attacher.Detach(port.IfIndex);
+            if (port.Tunnel is not null)
+            {
+                _tunnels.Remove(number);
+            }
+            else
+            {
+                _attacher.Detach(port.IfIndex);
+            }
+
             _grace.Wait();
             return true;
         }
@@ -260,6 +303,9 @@ public sealed class EbpfDatapath : IDatapath
     }
 
     /// <inheritdoc/>
+    public LinkCounters? ReadTunnel(uint number) => _tunnels.Read(number);
+
+    /// <inheritdoc/>
     public void Synchronize() => _grace.Wait();
 
     /// <inheritdoc/>
@@ -321,10 +367,13 @@ public sealed class EbpfDatapath : IDatapath
             if (LeaveBehind)
             {
                 _attacher.Leave();
+                _tunnels.Leave();
             }
 
             _attacher.Dispose();
         }
+
+        _tunnels.Dispose();
 
         _upcalls.Dispose();
         _sender.Dispose();
@@ -336,7 +385,7 @@ public sealed class EbpfDatapath : IDatapath
     private uint[] Hold(IReadOnlyList<DpPort> ports)
     {
         List<uint> programs = [];
-        foreach (DpPort port in ports)
+        foreach (DpPort port in ports.Where(port => port.Tunnel is null))
         {
             if (_attacher.Hold(port.Name, port.IfIndex) is { } program)
             {
@@ -358,7 +407,7 @@ public sealed class EbpfDatapath : IDatapath
             bpf.Constant<uint>("weak_memory") = RuntimeInformation.ProcessArchitecture == Architecture.X64 ? 0u : 1u;
             bpf.Constant<uint>("use_flow_cache") = options.FlowCache ? 1u : 0u;
             adoption?.Reuse(bpf);
-            bpf.Load(Program);
+            bpf.Load(Program, TunnelProgram);
             MappedArray<TableHead> head = bpf.Map(".data.table_head").MapValues<TableHead>();
             if (adoption is not null)
             {
@@ -427,6 +476,7 @@ public sealed class EbpfDatapath : IDatapath
     private static void Resize(BpfObject bpf, int maxFlows)
     {
         FlowTable.Resize(bpf, maxFlows);
+        TunnelTable.Resize(bpf);
         bpf.Map("in_ports").Resize(Abi.InPortSlots);
         bpf.Map("out_ports").Resize(Abi.MaxPorts);
         bpf.Map("drop_stats").Resize(Cpus.Possible * DropReasons.Count);
@@ -470,6 +520,8 @@ public sealed class EbpfDatapath : IDatapath
         private bool _mayWait;
         private bool _again;
         private FlowKey _context;
+        private FlowKey _key;
+        private DpPacket? _copy;
 
         public void Run(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait)
         {
@@ -485,6 +537,7 @@ public sealed class EbpfDatapath : IDatapath
             for (int round = 0; ; round++)
             {
                 _again = false;
+                _key = key;
                 _executor.Run(packet, key, actions, this);
                 if (!_again)
                 {
@@ -520,9 +573,16 @@ public sealed class EbpfDatapath : IDatapath
             {
                 Drop(DropReason.NoOutPort);
             }
-            else if (packet.Length < packet.TotalLength || output.Length < packet.Length || output.Tunnel)
+            else if (packet.Length < packet.TotalLength || output.Length < packet.Length)
             {
                 Drop(DropReason.ActionError);
+            }
+            else if (port.Tunnel is not null)
+            {
+                if (datapath._tunnels.Send(port.Number, Copy(packet), _key, output.Tunnel ? output.TunnelTo : null) is not DropReason.Unspec and var reason)
+                {
+                    Drop(reason);
+                }
             }
             else if (_mayWait)
             {
@@ -542,6 +602,14 @@ public sealed class EbpfDatapath : IDatapath
                 Cookie = request.Cookie,
             });
 
+        /// <summary>A tunnel consumes its packet; the program may go on with it.</summary>
+        private DpPacket Copy(DpPacket packet)
+        {
+            _copy ??= new DpPacket();
+            _copy.Load(packet.Data, packet.InPort, packet.GsoSize);
+            return _copy;
+        }
+
         public MeterVerdict Meter(uint slot, int length) => datapath._meters.Apply(slot, length);
 
         public uint Hash(uint seed, in FlowKey key) => FlowHash.Compute(seed, key);
@@ -555,5 +623,44 @@ public sealed class EbpfDatapath : IDatapath
         public bool Sample(uint probability) => Random.Shared.NextInt64(1L << 32) < probability;
 
         public void Drop(DropReason reason) => Interlocked.Increment(ref datapath._ownDrops[(int)reason]);
+    }
+
+    /// <summary>Takes the upcalls that are only to be put into a tunnel.</summary>
+    private sealed class TunnelUpcalls(EbpfDatapath datapath, IUpcallSink sink) : IUpcallSink
+    {
+        private const ulong ProgramsTunnel = 1ul << 32;
+        private readonly DpPacket _packet = new();
+
+        public void OnUpcall(in Upcall upcall)
+        {
+            if (upcall.Reason != UpcallReason.Tunnel)
+            {
+                sink.OnUpcall(upcall);
+                return;
+            }
+
+            _packet.Load(upcall.Packet, upcall.Key.InPort, upcall.GsoSize);
+            _packet.TotalLength = upcall.Length;
+            DpSetTunnel? tunnel = (upcall.Cookie & ProgramsTunnel) == 0 ? null : TunnelOf(upcall.Key);
+            DropReason reason = datapath._tunnels.Send((uint)upcall.Cookie, _packet, upcall.Key, tunnel);
+            if (reason != DropReason.Unspec)
+            {
+                Interlocked.Increment(ref datapath._ownDrops[(int)reason]);
+            }
+        }
+
+        public void OnBatchEnd() => sink.OnBatchEnd();
+
+        private static DpSetTunnel TunnelOf(in FlowKey key) => new()
+        {
+            Id = key.TunId,
+            Src = key.TunSrc,
+            Dst = key.TunDst,
+            Ipv6Src = key.TunIpv6Src,
+            Ipv6Dst = key.TunIpv6Dst,
+            Flags = key.TunFlags,
+            Tos = key.TunTos,
+            Ttl = key.TunTtl,
+        };
     }
 }

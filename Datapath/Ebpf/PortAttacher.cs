@@ -30,6 +30,12 @@ internal sealed class PortAttacher : IDisposable
     public uint? Hold(string name, int ifIndex)
     {
         _held.Add(ifIndex, Own(name, ifIndex));
+        return Find(ifIndex);
+    }
+
+    /// <summary>Number of the program of ours, or of a daemon before us, that is on an interface; null: none.</summary>
+    public static uint? Find(int ifIndex)
+    {
         LibBpf.TcOptions found = Options();
         return LibBpf.TcQuery(Hook(ifIndex, LibBpf.TcIngress), ref found) == 0 ? found.ProgramId : null;
     }

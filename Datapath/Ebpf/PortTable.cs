@@ -55,10 +55,12 @@ internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPor
             }
         }
 
-        HashSet<int> stay = [.. wanted.Select(port => port.IfIndex)];
+        HashSet<int> stay = [.. wanted.Where(port => port.Tunnel is null).Select(port => port.IfIndex)];
         for (int number = 0; number < outgoing.Length; number++)
         {
-            if (outgoing[number].Flags != 0 && !stay.Contains(outgoing[number].IfIndex))
+            bool tunnel = (outgoing[number].Flags & Abi.PortTunnel) != 0;
+            bool stays = tunnel ? wanted.Any(port => port.Number == number && port.Tunnel is not null) : stay.Contains(outgoing[number].IfIndex);
+            if (outgoing[number].Flags != 0 && !stays)
             {
                 Volatile.Write(ref outgoing[number].Flags, 0);
             }
@@ -74,19 +76,19 @@ internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPor
                 $"port number {port.Number} is not in 1 to {OfPorts.HighestOrdinary}, nor {OfPorts.DatapathLocal} (LOCAL)", nameof(port));
         }
 
-        if (port.IfIndex <= 0)
+        if (port.IfIndex <= 0 && port.Tunnel is null)
         {
             throw new ArgumentException($"{port.Name} has interface index {port.IfIndex}", nameof(port));
         }
 
-        if (_ports.Values.FirstOrDefault(p => p.Number == port.Number || p.Name == port.Name || p.IfIndex == port.IfIndex) is { } other)
+        if (_ports.Values.FirstOrDefault(p => p.Number == port.Number || p.Name == port.Name || (p.IfIndex == port.IfIndex && port.Tunnel is null)) is { } other)
         {
             throw new ArgumentException(
                 $"port {port.Number} ({port.Name}, interface {port.IfIndex}) collides with port {other.Number} ({other.Name}, interface {other.IfIndex})",
                 nameof(port));
         }
 
-        if (FreeSlot(port.IfIndex) < 0)
+        if (port.Tunnel is null && FreeSlot(port.IfIndex) < 0)
         {
             throw new DatapathException($"no room for interface {port.Name} in the port table: too many ports");
         }
@@ -95,18 +97,27 @@ internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPor
     /// <summary>Adds a checked port: from now on programs take packets from its interface, and send to it.</summary>
     public void Add(DpPort port)
     {
-        int slot = FreeSlot(port.IfIndex);
         Change(ports => ports.Add(port.Number, port));
-        outgoing[(int)port.Number] = new OutPort { IfIndex = port.IfIndex, Flags = Flags(port.Flags) };
+        outgoing[(int)port.Number] = new OutPort { IfIndex = port.IfIndex, Flags = Flags(port, port.Flags) };
+        if (port.Tunnel is not null)
+        {
+            return;
+        }
+
+        int slot = FreeSlot(port.IfIndex);
         incoming[slot].Port = port.Number;
-        incoming[slot].Flags = Flags(port.Flags);
+        incoming[slot].Flags = Flags(port, port.Flags);
         Volatile.Write(ref incoming[slot].IfIndex, port.IfIndex); // last: this makes the slot valid
     }
 
     /// <summary>Removes a port; the slots are reused after a grace period, which the caller waits for.</summary>
     public void Remove(DpPort port)
     {
-        Volatile.Write(ref incoming[Slot(port.IfIndex)].IfIndex, 0);
+        if (port.Tunnel is null)
+        {
+            Volatile.Write(ref incoming[Slot(port.IfIndex)].IfIndex, 0);
+        }
+
         Volatile.Write(ref outgoing[(int)port.Number].Flags, 0);
         Change(ports => ports.Remove(port.Number));
     }
@@ -114,12 +125,16 @@ internal sealed class PortTable(MappedArray<InPort> incoming, MappedArray<OutPor
     /// <summary>Changes what a port lets through.</summary>
     public void SetFlags(DpPort port, DpPortFlags flags)
     {
-        Volatile.Write(ref incoming[Slot(port.IfIndex)].Flags, Flags(flags));
-        Volatile.Write(ref outgoing[(int)port.Number].Flags, Flags(flags));
+        if (port.Tunnel is null)
+        {
+            Volatile.Write(ref incoming[Slot(port.IfIndex)].Flags, Flags(port, flags));
+        }
+
+        Volatile.Write(ref outgoing[(int)port.Number].Flags, Flags(port, flags));
         Change(ports => ports[port.Number] = port with { Flags = flags });
     }
 
-    private static uint Flags(DpPortFlags flags) => Abi.PortUp | (uint)flags;
+    private static uint Flags(DpPort port, DpPortFlags flags) => Abi.PortUp | (uint)flags | (port.Tunnel is null ? 0 : Abi.PortTunnel);
 
     private void Change(Action<SortedDictionary<uint, DpPort>> change)
     {

@@ -34,6 +34,17 @@ internal static class Abi
     public const int MeterCostShift = 20; // OVSB_METER_COST_SHIFT
     public const uint PortUp = 0x01; // OVSB_PORT_UP
     public const uint PortPeer = 0x08; // OVSB_PORT_PEER
+    public const uint PortTunnel = 0x10; // OVSB_PORT_TUNNEL
+    public const int MaxTunnels = 1024; // OVSB_MAX_TUNNELS
+    public const int TunnelSlots = 8192; // OVSB_TUNNEL_SLOTS
+    public const int TunnelProbes = 16; // OVSB_TUNNEL_PROBES
+    public const int MaxRoutes = 4096; // OVSB_MAX_ROUTES
+    public const int MaxUdpPorts = 8; // OVSB_MAX_UDP_PORTS
+    public const int Patterns = 4; // OVSB_PATTERNS
+    public const byte PatternRemote = 0x01; // OVSB_PATTERN_REMOTE
+    public const byte PatternKey = 0x02; // OVSB_PATTERN_KEY
+    public const ushort RouteNeighbour = 0x01; // OVSB_ROUTE_NEIGHBOUR
+    public const ushort RouteUnreachable = 0x02; // OVSB_ROUTE_UNREACHABLE
     public const uint OtherMultiplier = 0x9e3779b1; // OVSB_OTHER_MULT
     public const uint UpcallVlan = 0x01; // OVSB_UPCALL_VLAN
     public const uint UpcallRun = 0x02; // OVSB_UPCALL_RUN

@@ -102,6 +102,11 @@ public sealed class InMemoryDatapath : IDatapath
     /// <inheritdoc/>
     public void AddPort(DpPort port)
     {
+        if (port.Tunnel is not null)
+        {
+            throw new ArgumentException($"{port.Name}: there are no tunnels in memory", nameof(port));
+        }
+
         if (port.Number is (0 or > OfPorts.HighestOrdinary) and not OfPorts.DatapathLocal)
         {
             throw new ArgumentException($"port number {port.Number} is not in 1 to {OfPorts.HighestOrdinary}, nor {OfPorts.DatapathLocal} (LOCAL)", nameof(port));

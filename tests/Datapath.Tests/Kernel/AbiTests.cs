@@ -17,7 +17,7 @@ public sealed unsafe class AbiTests
     private static readonly HashSet<string> _private =
     [
         "scratch", "layout", "exthdr_walk", "cursor", "abi_types", "__sk_buff", "to_userspace",
-        "set_eth", "set_ipv4", "set_ipv6", "set_arp", "set_tp", "set_nd", "set_tag", "push_mpls", "push_pbb",
+        "set_eth", "set_ipv4", "set_ipv6", "set_arp", "set_tp", "set_nd", "set_tag", "push_mpls", "push_pbb", "set_tunnel", "tunnel_way", "bpf_redir_neigh",
     ];
 
     private BpfObject _bpf = null!;
@@ -65,6 +65,7 @@ public sealed unsafe class AbiTests
     [TestCase("dp_action_type", "DP_ACT_", typeof(DpActionType))]
     [TestCase("upcall_reason", "UPCALL_", typeof(UpcallReason))]
     [TestCase("drop_reason", "DROP_", typeof(DropReason))]
+    [TestCase("tunnel_type", "TUNNEL_", typeof(Tunnels.TunnelType))]
     public void Enum_has_the_numbers_of_the_enum(string name, string prefix, Type mirror)
     {
         IEnumerable<string> ours = Enum.GetValues(mirror).Cast<Enum>()
@@ -131,6 +132,25 @@ public sealed unsafe class AbiTests
     [TestCase("OVSB_PORT_PEER", Abi.PortPeer)]
     [TestCase("OVSB_PORT_NO_RECV", (uint)DpPortFlags.NoRecv)]
     [TestCase("OVSB_PORT_NO_FWD", (uint)DpPortFlags.NoFwd)]
+    [TestCase("OVSB_PORT_TUNNEL", Abi.PortTunnel)]
+    [TestCase("OVSB_MAX_TUNNELS", Abi.MaxTunnels)]
+    [TestCase("OVSB_TUNNEL_SLOTS", Abi.TunnelSlots)]
+    [TestCase("OVSB_TUNNEL_PROBES", Abi.TunnelProbes)]
+    [TestCase("OVSB_MAX_ROUTES", Abi.MaxRoutes)]
+    [TestCase("OVSB_MAX_UDP_PORTS", Abi.MaxUdpPorts)]
+    [TestCase("OVSB_PATTERNS", Abi.Patterns)]
+    [TestCase("OVSB_PATTERN_REMOTE", Abi.PatternRemote)]
+    [TestCase("OVSB_PATTERN_KEY", Abi.PatternKey)]
+    [TestCase("OVSB_ROUTE_NEIGHBOUR", Abi.RouteNeighbour)]
+    [TestCase("OVSB_ROUTE_UNREACHABLE", Abi.RouteUnreachable)]
+    [TestCase("OVSB_TUNNEL_OUT_KEY", TunnelFlags.OutKey)]
+    [TestCase("OVSB_TUNNEL_OUT_KEY_FLOW", TunnelFlags.OutKeyFlow)]
+    [TestCase("OVSB_TUNNEL_REMOTE_FLOW", TunnelFlags.RemoteFlow)]
+    [TestCase("OVSB_TUNNEL_LOCAL_FLOW", TunnelFlags.LocalFlow)]
+    [TestCase("OVSB_TUNNEL_TOS_INHERIT", TunnelFlags.TosInherit)]
+    [TestCase("OVSB_TUNNEL_TTL_INHERIT", TunnelFlags.TtlInherit)]
+    [TestCase("OVSB_TUNNEL_DF", TunnelFlags.DontFragment)]
+    [TestCase("OVSB_TUNNEL_CSUM", TunnelFlags.Checksum)]
     [TestCase("OVSB_OTHER_MULT", Abi.OtherMultiplier)]
     [TestCase("OVSB_UPCALL_VLAN", Abi.UpcallVlan)]
     public void Constant_has_the_value_of_the_macro(string macro, object value)

@@ -79,7 +79,7 @@ internal sealed unsafe class TestPrograms : IDisposable
     public void Dispose() => _bpf.Dispose();
 
     /// <summary>The start of <c>struct scratch</c>.</summary>
-    [StructLayout(LayoutKind.Sequential, Size = 576)]
+    [StructLayout(LayoutKind.Sequential, Size = 768)]
     private struct Scratch
     {
         public UpcallRecord Upcall;
