@@ -336,22 +336,19 @@ internal sealed partial class TrackedFlow
             return; // without tunnels there is no port that would tell the difference
         }
 
-        for (int i = 17; i < FlowKey.PacketWords; i++)
-        {
-            Read(i, KeyBits.Tunnel.AsWords()[i]);
-        }
-
-        ref FlowKey now = ref _now.Value;
+        // The packet's own key goes along from tunnel to tunnel (as Open vSwitch); the ends of the tunnel that it came from do not.
+        Read(17, ulong.MaxValue);
+        FlowKey written = _now.Value.Masked(_now.Known);
         _actions.Add(DpActionType.SetTunnel, 0, new DpSetTunnel
         {
-            Id = now.TunId,
-            Src = now.TunSrc,
-            Dst = now.TunDst,
-            Ipv6Src = now.TunIpv6Src,
-            Ipv6Dst = now.TunIpv6Dst,
-            Flags = now.TunFlags,
-            Tos = now.TunTos,
-            Ttl = now.TunTtl,
+            Id = _now.Value.TunId,
+            Src = written.TunSrc,
+            Dst = written.TunDst,
+            Ipv6Src = written.TunIpv6Src,
+            Ipv6Dst = written.TunIpv6Dst,
+            Flags = written.TunFlags,
+            Tos = written.TunTos,
+            Ttl = written.TunTtl,
         });
     }
 }
