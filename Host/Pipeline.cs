@@ -46,6 +46,7 @@ internal sealed partial class Pipeline : IDisposable
             if (sweep.Kept + sweep.Corrected + sweep.Removed > 0)
                 LogSwept(sweep.Kept, sweep.Corrected, sweep.Removed);
         };
+        (datapath as EbpfDatapath)?.TunnelWarning = LogTunnel;
         _watch = new ForwardingWatch(_forwarding, datapath, time, logs.CreateLogger<ForwardingWatch>());
     }
 
@@ -97,6 +98,9 @@ internal sealed partial class Pipeline : IDisposable
         Switch.Dispose();
         _forwarding.Dispose();
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "{trouble}")]
+    private partial void LogTunnel(string trouble);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "took over {flows} megaflows with {masks} masks; they forward until a controller has added flows, or for {seconds} s")]
     private partial void LogAdopted(int flows, int masks, double seconds);

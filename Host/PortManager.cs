@@ -25,8 +25,10 @@ internal sealed partial class PortManager : IPorts
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly Dictionary<string, uint> _numbers;
+    private readonly IReadOnlyList<PortOption> _tunnels;
     private readonly LocalDevice? _local;
     private readonly Dictionary<uint, SwitchPort> _ports = [];
+    private readonly Dictionary<uint, SwitchPort> _tunnelPorts = []; // under a lock on itself: the monitor's thread is not the only one
     private readonly Dictionary<uint, Link> _interfaces = [];
     private readonly List<Exception> _startFailures = [];
     private OfSwitch? _switch;
@@ -39,7 +41,8 @@ internal sealed partial class PortManager : IPorts
         IReadOnlyList<PortOption> ports, LocalDevice? local, LinkTable links, IDatapath datapath, TimeProvider time, ILogger logger)
     {
         _local = local;
-        _numbers = ports.ToDictionary(port => port.Interface, port => port.Number);
+        _numbers = ports.Where(port => port.Tunnel is null).ToDictionary(port => port.Interface, port => port.Number);
+        _tunnels = [.. ports.Where(port => port.Tunnel is not null)];
         _links = links;
         _datapath = datapath;
         _time = time;
@@ -48,12 +51,12 @@ internal sealed partial class PortManager : IPorts
         _monitor = new LinkMonitor(links, Changed, Failed);
     }
 
-    /// <summary>Interfaces of <paramref name="ports"/>, same order.</summary>
+    /// <summary>Interfaces of <paramref name="ports"/> but for tunnels, same order.</summary>
     /// <exception cref="UsageException">One does not exist, or can't be a port.</exception>
     public static IReadOnlyList<Link> Check(IReadOnlyList<PortOption> ports, LinkTable links)
     {
         Dictionary<string, Link> all = links.List().ToDictionary(link => link.Name);
-        return [.. ports.Select(port =>
+        return [.. ports.Where(port => port.Tunnel is null).Select(port =>
         {
             if (!all.TryGetValue(port.Interface, out Link? link))
                 throw new UsageException($"--port: there is no interface '{port.Interface}'");
@@ -68,24 +71,32 @@ internal sealed partial class PortManager : IPorts
         _switch = @switch;
         _starting = true;
         _monitor.Start();
+        foreach (PortOption tunnel in _tunnels)
+            AddTunnel(tunnel);
         _starting = false;
         if (_startFailures.Count > 0)
             throw _startFailures[0];
     }
 
     /// <inheritdoc/>
-    public void SetUp(SwitchPort port, bool up) => _links.SetUp(port.IfIndex == _local?.PortIfIndex ? _local.IfIndex : port.IfIndex, up);
+    public void SetUp(SwitchPort port, bool up)
+    {
+        if (!port.IsTunnel)
+            _links.SetUp(port.IfIndex == _local?.PortIfIndex ? _local.IfIndex : port.IfIndex, up);
+        else // the change comes back as an event, not before the call returns
+            ThreadPool.QueueUserWorkItem(_ => SetTunnelUp(port.Description.PortNo, up));
+    }
 
     /// <inheritdoc/>
     public void SetFlags(SwitchPort port, DpPortFlags flags) => _datapath.SetPortFlags(port.DatapathPort, flags);
 
     /// <inheritdoc/>
     public IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports) => [.. ports.Select(port =>
-        _links.Find(port.IfIndex) is { } found ? Entry(found.Counters) : null)];
+        (port.IsTunnel ? _datapath.ReadTunnel(port.DatapathPort) : _links.Find(port.IfIndex)?.Counters) is { } counters ? Entry(counters) : null)];
 
     /// <inheritdoc/>
     /// <remarks>Queue N is class X:(N+1), as set_queue sends there.</remarks>
-    public IReadOnlyList<PortQueue> ReadQueues(SwitchPort port) => [.. _links.ReadQueues(port.IfIndex).Where(queue => queue.Minor is > 0 and <= 0xf000).Select(queue =>
+    public IReadOnlyList<PortQueue> ReadQueues(SwitchPort port) => port.IsTunnel ? [] : [.. _links.ReadQueues(port.IfIndex).Where(queue => queue.Minor is > 0 and <= 0xf000).Select(queue =>
         new PortQueue(queue.Minor - 1u, Kbps(queue.MinBytesPerSecond), Kbps(queue.MaxBytesPerSecond), queue.TxBytes, queue.TxPackets, queue.Drops))];
 
     /// <inheritdoc/>
@@ -94,7 +105,8 @@ internal sealed partial class PortManager : IPorts
     /// <summary>The ports that <see cref="Start"/> adds, for the datapath.</summary>
     public static IReadOnlyList<DpPort> Wanted(IReadOnlyList<PortOption> ports, IReadOnlyList<Link> links, LocalDevice? local)
     {
-        List<DpPort> wanted = [.. ports.Zip(links, (port, link) => new DpPort(DatapathNumber(port.Number), link.Name, link.IfIndex))];
+        List<DpPort> wanted = [.. ports.Where(port => port.Tunnel is null).Zip(links, (port, link) => new DpPort(DatapathNumber(port.Number), link.Name, link.IfIndex))];
+        wanted.AddRange(ports.Where(port => port.Tunnel is not null).Select(TunnelPort));
         if (local is not null)
             wanted.Add(new DpPort(OfPorts.DatapathLocal, local.Name, local.PortIfIndex));
         return wanted;
@@ -113,8 +125,68 @@ internal sealed partial class PortManager : IPorts
                 Detach(port);
         }
 
+        lock (_tunnelPorts)
+        {
+            if (!LeaveBehind)
+            {
+                foreach (SwitchPort port in _tunnelPorts.Values)
+                    Detach(port);
+            }
+
+            _tunnelPorts.Clear();
+        }
+
         _ports.Clear();
         _promiscuous.Dispose();
+    }
+
+    private static DpPort TunnelPort(PortOption port) => new(port.Number, port.Interface, 0) { Tunnel = port.Tunnel };
+
+    /// <summary>A tunnel has no interface: it is there from the start, and up as long as OpenFlow does not say otherwise.</summary>
+    private void AddTunnel(PortOption option)
+    {
+        PortDescription description = new() { PortNo = option.Number, Name = option.Interface, HwAddr = TunnelMac(option.Interface) };
+        SwitchPort port = new(description, option.Number, 0, _time.GetTimestamp()) { IsTunnel = true };
+        try
+        {
+            _datapath.AddPort(TunnelPort(option));
+        }
+        catch (Exception exception) when (exception is ArgumentException or DatapathException)
+        {
+            _startFailures.Add(exception is ArgumentException ? new UsageException($"--port: {exception.Message}") : exception);
+            return;
+        }
+
+        lock (_tunnelPorts)
+            _tunnelPorts.Add(option.Number, port);
+        _switch!.PortAdded(port);
+        LogAdded(LogLevel.Debug, option.Interface, option.Number);
+    }
+
+    private void SetTunnelUp(uint number, bool up)
+    {
+        lock (_tunnelPorts)
+        {
+            if (!_tunnelPorts.TryGetValue(number, out SwitchPort? port))
+                return;
+            PortConfig config = port.Description.Config & ~PortConfig.PortDown;
+            PortDescription description = port.Description with
+            {
+                Config = up ? config : config | PortConfig.PortDown,
+                State = up ? PortState.None : PortState.LinkDown,
+            };
+            _tunnelPorts[number] = port with { Description = description };
+            _switch!.PortChanged(_tunnelPorts[number]);
+        }
+    }
+
+    /// <summary>Locally administered, and the same each time.</summary>
+    private static ulong TunnelMac(string name)
+    {
+        ulong hash = 14695981039346656037; // FNV-1a
+        foreach (char c in name)
+            hash = (hash ^ c) * 1099511628211;
+        return (hash & 0xff_ffff_ffff) | 0x0200_0000_0000;
     }
 
     private void Changed(LinkChange change)
@@ -232,7 +304,8 @@ internal sealed partial class PortManager : IPorts
             LogFailed(exception.Message);
         }
 
-        _promiscuous.Remove(port.IfIndex);
+        if (!port.IsTunnel)
+            _promiscuous.Remove(port.IfIndex);
     }
 
     private void Failed(Exception exception)

@@ -1,13 +1,18 @@
 using System.Globalization;
 using System.Text;
+using OvsBridge.Datapath.Tunnels;
 using OvsBridge.OpenFlow.Actions;
 
 namespace OvsBridge.Host.Options;
 
 /// <summary>A port of the bridge.</summary>
-/// <param name="Interface">Name of its interface.</param>
+/// <param name="Interface">Name of its interface; of the tunnel.</param>
 /// <param name="Number">OpenFlow port number.</param>
-internal sealed record PortOption(string Interface, uint Number);
+internal sealed record PortOption(string Interface, uint Number)
+{
+    /// <summary>What it does if it is a tunnel, which has no interface; null: it is an interface.</summary>
+    public TunnelConfig? Tunnel { get; init; }
+}
 
 /// <summary>
 /// Reads <c>--port IFACE[=OFPORT][,OPTION[=VALUE]]...</c>. What an option means stands in one place, <see cref="Read"/>.
@@ -58,14 +63,20 @@ internal static class PortOptions
             throw new UsageException($"{origin}: bad interface name '{name}'");
         PortOption port = new(name, number is null ? 0 : Number(number, name, origin));
         HashSet<string> seen = [];
+        Dictionary<string, string?> tunnel = [];
         foreach (string part in parts.Skip(1))
         {
             (string key, string? text) = Divide(part);
             if (!seen.Add(key))
                 throw new UsageException($"{origin}: option '{key}' of {name} is given twice");
-            port = Read(port, key, text, $"{origin}: option '{key}' of {name}");
+            if (TunnelOptions.IsOne(key))
+                tunnel.Add(key, text);
+            else
+                port = Read(port, key, text, $"{origin}: option '{key}' of {name}");
         }
 
+        if (tunnel.Count > 0)
+            port = port with { Tunnel = TunnelOptions.Read(tunnel, port, origin) };
         return port;
     }
 

@@ -30,6 +30,9 @@ internal sealed record SwitchOptions
     /// <summary>Ports, in order of number.</summary>
     public required IReadOnlyList<PortOption> Ports { get; init; }
 
+    /// <summary>Interfaces that tunnels come in by; null: all that have an IP address.</summary>
+    public IReadOnlyList<string>? Underlay { get; init; }
+
     /// <summary>Whether the bridge has a network device of its own as its LOCAL port, where the datapath can have one.</summary>
     public bool LocalPort { get; init; }
 
@@ -88,6 +91,8 @@ internal sealed record SwitchOptions
         TlsFiles? tls = LoadTls(settings);
         string bridge = BridgeName(settings);
         IReadOnlyList<PortOption> ports = PortOptions.Parse(settings.Many("port"));
+        if (settings.Single("datapath") is ("memory", _) && ports.FirstOrDefault(port => port.Tunnel is not null) is { } tunnel)
+            throw new UsageException($"--port: {tunnel.Interface}: there are no tunnels with --datapath memory");
         int packetInRate = Number(settings, "packet-in-rate", 0, lowest: 0, highest: 1_000_000);
         if (packetInRate == 0 && settings.Single("packet-in-burst") is { } burst)
             throw new UsageException($"{burst.Origin}: means nothing without a packet-in-rate");
@@ -96,6 +101,7 @@ internal sealed record SwitchOptions
             Bridge = bridge,
             DatapathId = Dpid(settings),
             Ports = ports,
+            Underlay = UnderlayNames(settings, ports),
             LocalPort = LocalPortWanted(settings, bridge, ports),
             Controllers = Targets(settings.Many("controller"), passive: false, tls),
             Listens = Targets(settings.Many("listen"), passive: true, tls),
@@ -138,6 +144,23 @@ internal sealed record SwitchOptions
         if (digits.Length > 16 || !ulong.TryParse(digits, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong value))
             throw new UsageException($"{given.Origin}: bad datapath id '{given.Value}': it must be 1 to 16 hexadecimal digits");
         return value != 0 ? value : throw new UsageException($"{given.Origin}: bad datapath id '{given.Value}': it can't be 0");
+    }
+
+    private static List<string>? UnderlayNames(RunSettings settings, IReadOnlyList<PortOption> ports)
+    {
+        List<string> names = [];
+        foreach ((string name, string origin) in settings.Many("tunnel-underlay"))
+        {
+            if (PortOptions.InterfaceNameProblem(name) is not null)
+                throw new UsageException($"{origin}: bad interface name '{name}'");
+            if (ports.Any(port => port.Interface == name))
+                throw new UsageException($"{origin}: {name} is a port of the bridge: what comes in there is the bridge's");
+            if (ports.All(port => port.Tunnel is null))
+                throw new UsageException($"{origin}: means nothing without a tunnel port");
+            names.Add(name);
+        }
+
+        return names.Count == 0 ? null : names;
     }
 
     private static bool LocalPortWanted(RunSettings settings, string bridge, IReadOnlyList<PortOption> ports)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using OvsBridge.Datapath;
+using OvsBridge.Datapath.Tunnels;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages.Multipart;
 using OvsBridge.Translator.Tables;
@@ -70,7 +71,7 @@ internal sealed class DatapathCommands
             json.WriteStartObject();
             json.WriteNumber("number", port.Number);
             json.WriteString("name", port.Name);
-            json.WriteString("type", IsOwnDevice(port.Number, port.Name) ? "internal" : "system");
+            json.WriteString("type", TypeOf(port.Number, port.Name));
             if (counters.TryGetValue(port.Number, out PortStatsEntry? entry))
             {
                 json.WriteStartObject("statistics");
@@ -112,7 +113,7 @@ internal sealed class DatapathCommands
         Dictionary<uint, PortStatsEntry> counters = statistics ? Counters() : [];
         foreach (DpPort port in ports)
         {
-            text.Append(CultureInfo.InvariantCulture, $"  port {port.Number}: {port.Name}{(IsOwnDevice(port.Number, port.Name) ? " (internal)" : "")}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  port {port.Number}: {port.Name}{Kind(port)}\n");
             if (statistics && counters.TryGetValue(port.Number, out PortStatsEntry? entry))
             {
                 text.Append(CultureInfo.InvariantCulture, $"    RX packets:{entry.RxPackets} errors:{entry.RxErrors} dropped:{entry.RxDropped} overruns:{entry.RxOverErrors} frame:{entry.RxFrameErrors}\n");
@@ -148,6 +149,13 @@ internal sealed class DatapathCommands
     /// <summary>What Open vSwitch calls an internal port: the bridge's own device, not an interface made the local port.</summary>
     private bool IsOwnDevice(uint datapathPort, string name) => datapathPort == OfPorts.DatapathLocal && name == _view.Bridge;
 
+    private TunnelConfig? TunnelOf(uint datapathPort) => _view.Datapath.Ports.FirstOrDefault(port => port.Number == datapathPort)?.Tunnel;
+
+    private string TypeOf(uint datapathPort, string name) =>
+        IsOwnDevice(datapathPort, name) ? "internal" : TunnelOf(datapathPort)?.TypeName ?? "system";
+
+    private string Kind(DpPort port) => port.Tunnel is { } tunnel ? $" ({tunnel})" : IsOwnDevice(port.Number, port.Name) ? " (internal)" : "";
+
     private string ShowBridges()
     {
         DatapathStats stats = _view.Datapath.ReadDatapathStats();
@@ -155,7 +163,7 @@ internal sealed class DatapathCommands
         text.Append(CultureInfo.InvariantCulture, $"{_view.DatapathName}: hit:{stats.Hit} missed:{stats.Miss}\n  {_view.Bridge}:\n");
         foreach (SwitchPort port in _view.Switch.Snapshot.Ports.Values.OrderBy(port => port.Description.Name, StringComparer.Ordinal))
         {
-            text.Append(CultureInfo.InvariantCulture, $"    {port.Description.Name} {BridgeView.ShownNumber(port.Description.PortNo)}/{port.DatapathPort}: ({(IsOwnDevice(port.DatapathPort, port.Description.Name) ? "internal" : "system")})\n");
+            text.Append(CultureInfo.InvariantCulture, $"    {port.Description.Name} {BridgeView.ShownNumber(port.Description.PortNo)}/{port.DatapathPort}: ({TunnelOf(port.DatapathPort)?.ToString() ?? TypeOf(port.DatapathPort, port.Description.Name)})\n");
         }
 
         return text.ToString();
@@ -179,7 +187,7 @@ internal sealed class DatapathCommands
             json.WriteString("name", port.Description.Name);
             json.WriteNumber("ofport", BridgeView.ShownNumber(port.Description.PortNo));
             json.WriteNumber("odp_port", port.DatapathPort);
-            json.WriteString("type", IsOwnDevice(port.DatapathPort, port.Description.Name) ? "internal" : "system");
+            json.WriteString("type", TypeOf(port.DatapathPort, port.Description.Name));
             json.WriteEndObject();
         }
 

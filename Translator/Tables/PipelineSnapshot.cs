@@ -54,7 +54,11 @@ public enum StandaloneMode
 /// <param name="DatapathPort">Its number in the datapath.</param>
 /// <param name="IfIndex">Interface index.</param>
 /// <param name="CreatedNs">CLOCK_MONOTONIC nanoseconds of its appearance.</param>
-public sealed record SwitchPort(PortDescription Description, uint DatapathPort, int IfIndex, long CreatedNs);
+public sealed record SwitchPort(PortDescription Description, uint DatapathPort, int IfIndex, long CreatedNs)
+{
+    /// <summary>Whether it is a tunnel, which has no interface.</summary>
+    public bool IsTunnel { get; init; }
+}
 
 /// <summary>A group. Immutable but for its counters.</summary>
 /// <param name="GroupId">Number.</param>
