@@ -291,6 +291,9 @@ internal sealed partial class TrackedFlow
             Commit();
         }
 
+        // Of neighbour discovery's options the key says 0 also when they are not there; then the datapath leaves the packet as it is.
+        bool mayBeAbsent = (field == FieldTable.NdSll || field == FieldTable.NdTll) && Read(field) == 0;
+
         field.SetMasked(ref _now.Value, value, mask);
         field.SetMasked(ref _now.Known, mask, mask);
         _dirty = true;
@@ -311,6 +314,13 @@ internal sealed partial class TrackedFlow
         else if (field == FieldTable.Icmpv6Type || field == FieldTable.Icmpv6Code)
         {
             MakeOpaque(KeyBits.NeighbourDiscovery);
+        }
+        else if (mayBeAbsent)
+        {
+            Commit();
+            FlowKey option = default;
+            field.Set(ref option, field.AllOnes);
+            MakeOpaque(option);
         }
     }
 

@@ -254,6 +254,19 @@ public sealed class PipelineTests
             .Packet("in_port=1,mpls,mpls_bos=1").Yields("pop_mpls(eth_type=0x800),userspace(pid=0,reparse)");
     }
 
+    /// <summary>The datapath leaves a packet alone that lacks the option, which the key does not tell from one with address 0.</summary>
+    [Test]
+    public void Option_of_neighbour_discovery_is_set_only_where_it_is()
+    {
+        string[] flows =
+        [
+            "icmp6,icmpv6_type=135,icmpv6_code=0,actions=set_field:02:00:00:00:00:07->nd_sll,goto_table:1",
+            "table=1,icmp6,icmpv6_type=135,icmpv6_code=0,nd_sll=02:00:00:00:00:07,actions=output:2",
+        ];
+        Given.Flows(flows).Packet("in_port=1,icmp6,icmpv6_type=135,icmpv6_code=0,nd_sll=02:00:00:00:00:01").Yields("set(nd(sll=02:00:00:00:00:07)),2");
+        Given.Flows(flows).Packet("in_port=1,icmp6,icmpv6_type=135,icmpv6_code=0").Yields("set(nd(sll=02:00:00:00:00:07)),recirc(0x1)");
+    }
+
     /// <summary>The second bucket leaves the datapath's packet with a label too many, and that is undone before the first one's label is taken off.</summary>
     [Test]
     public void Label_that_a_bucket_sent_is_popped_behind_another_bucket() =>
