@@ -1,4 +1,3 @@
-using System.Runtime.CompilerServices;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.OpenFlow.Fields;
 

@@ -1,8 +1,6 @@
-using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Classifier;
-using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
 
 namespace OvsBridge.Translator.Upcalls;

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow.Fields;
-using OvsBridge.Translator.Classifier;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
 

@@ -1,6 +1,5 @@
 using OvsBridge.Datapath;
 using OvsBridge.OpenFlow;
-using OvsBridge.OpenFlow.Fields;
 using OvsBridge.Translator.Switch;
 using OvsBridge.Translator.Tables;
 using OvsBridge.Translator.Xlate;
