@@ -79,7 +79,7 @@ internal sealed class SwitchService(SwitchOptions options, LogControl logs, IHos
         _undo.Push(new UnixctlServer(
             UnixctlServer.PathIn(options.RunDirectory, Environment.ProcessId), commands, logs.CreateLogger<UnixctlServer>()).DisposeAsync);
 
-        OfConnectionOptions connections = new() { InactivityProbe = options.InactivityProbe, Time = time };
+        OfConnectionOptions connections = new() { InactivityProbe = options.InactivityProbe, Versions = options.Protocols, Time = time };
         ILogger<OfConnection> log = logs.CreateLogger<OfConnection>();
         Target management = new(TargetTransport.Unix, true, null, 0, Path.Combine(options.RunDirectory, options.Bridge + ".mgmt"));
         foreach (Target target in options.Listens.Prepend(management))

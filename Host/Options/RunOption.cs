@@ -17,6 +17,7 @@ internal sealed record RunOption(string Key, string Value, string Help, bool Rep
         new("local-port", "auto|none", "auto (default): a network device named as the bridge is its LOCAL port, unless a --port is or the datapath is memory"),
         new("controller", "TARGET", "connect to a controller: tcp:HOST[:PORT] ssl:HOST[:PORT] unix:FILE", Repeatable: true),
         new("listen", "TARGET", "listen for OpenFlow: ptcp:[PORT][:HOST] pssl:[PORT][:HOST] punix:FILE", Repeatable: true),
+        new("protocols", "LIST", "versions to speak: OpenFlow10,OpenFlow13 (default: both), or one of them"),
         new("fail-mode", "MODE", "standalone (default): learn MACs while no controller is there; secure: only flows forward"),
         new("rundir", "DIR", "sockets and pid file (default $OVS_RUNDIR, else /var/run/openvswitch)"),
         new("datapath", "KIND", "tc (default), or memory (no kernel: control plane only); xdp is not there yet and refused"),

@@ -4,6 +4,7 @@ using OvsBridge.Host.Logging;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Endpoint;
 using OvsBridge.OpenFlow.Messages.Multipart;
+using OvsBridge.OpenFlow.Wire;
 using OvsBridge.Translator.Switch;
 
 namespace OvsBridge.Host.Options;
@@ -41,6 +42,9 @@ internal sealed record SwitchOptions
 
     /// <summary>Where to listen.</summary>
     public required IReadOnlyList<Target> Listens { get; init; }
+
+    /// <summary>Wire versions to offer: bit n is version n.</summary>
+    public uint Protocols { get; init; }
 
     /// <summary>What to do while no controller is there.</summary>
     public FailMode FailMode { get; init; }
@@ -105,6 +109,7 @@ internal sealed record SwitchOptions
             LocalPort = LocalPortWanted(settings, bridge, ports),
             Controllers = Targets(settings.Many("controller"), passive: false, tls),
             Listens = Targets(settings.Many("listen"), passive: true, tls),
+            Protocols = ProtocolList(settings),
             FailMode = Choice(settings, "fail-mode", FailMode.Standalone, ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)),
             RunDirectory = RunDirectoryFrom(settings.Single("rundir")?.Value),
             Datapath = Kind(settings),
@@ -193,6 +198,25 @@ internal sealed record SwitchOptions
         }
 
         return targets;
+    }
+
+    private static uint ProtocolList(RunSettings settings)
+    {
+        const uint Both = (1u << OfCodec.Version10) | (1u << OfCodec.Version);
+        if (settings.Single("protocols") is not { } given)
+            return Both;
+        uint versions = 0;
+        foreach (string name in given.Value.Split(',', StringSplitOptions.TrimEntries))
+        {
+            versions |= name switch
+            {
+                "OpenFlow10" => 1u << OfCodec.Version10,
+                "OpenFlow13" => 1u << OfCodec.Version,
+                _ => throw new UsageException($"{given.Origin}: '{name}' is not one of OpenFlow10, OpenFlow13"),
+            };
+        }
+
+        return versions;
     }
 
     private static TlsFiles? LoadTls(RunSettings settings)

@@ -146,14 +146,45 @@ internal static class ActionTable
     {
         foreach (OfAction action in actions)
         {
+            ActionRow? row = action is SetFieldAction { IsMasked: true } ? MaskedSetField : ByType.GetValueOrDefault(action.GetType());
+            if (row is null)
+            {
+                WriteExtension(ref writer, action);
+                continue;
+            }
+
             int start = writer.Position;
-            ActionRow row = action is SetFieldAction { IsMasked: true } ? MaskedSetField : ByType[action.GetType()];
             writer.U16(row.Number);
             int length = writer.ReserveLength();
             row.Write(ref writer, action);
             writer.Pad(start);
             writer.Length(length, start);
         }
+    }
+
+    /// <summary>The port, if an action may output there.</summary>
+    /// <exception cref="OfErrorException">BAD_ACTION/BAD_OUT_PORT.</exception>
+    public static uint PossibleOutput(uint port, ActionUse use, bool fromSwitch = false)
+    {
+        bool possible = port switch
+        {
+            0 or OfPorts.Any => false,
+            OfPorts.Table => use == ActionUse.PacketOut || fromSwitch,
+            > OfPorts.Max => port >= OfPorts.InPort,
+            _ => true,
+        };
+        if (!possible)
+            WireReader.Fail(OfError.BadActionBadOutPort, $"output to port 0x{port:x}");
+        return port;
+    }
+
+    private static void WriteExtension(ref WireWriter writer, OfAction action)
+    {
+        ValueList<OfAction> standard = ExtensionActions.Expand(action);
+        if (standard.Count > 0)
+            WriteList(ref writer, standard);
+        else
+            NiciraActions.Write(ref writer, action);
     }
 
     private static OfAction Read(ref WireReader reader, ActionUse use)
@@ -181,16 +212,7 @@ internal static class ActionTable
         uint port = reader.U32();
         ushort maxLen = reader.U16();
         reader.Skip(6);
-        bool possible = port switch
-        {
-            0 or OfPorts.Any => false,
-            OfPorts.Table => use == ActionUse.PacketOut || reader.FromSwitch,
-            > OfPorts.Max => port >= OfPorts.InPort,
-            _ => true,
-        };
-        if (!possible)
-            WireReader.Fail(OfError.BadActionBadOutPort, $"output to port 0x{port:x}");
-        return new OutputAction(port, maxLen);
+        return new OutputAction(PossibleOutput(port, use, reader.FromSwitch), maxLen);
     }
 
     private static GroupAction ReadGroup(ref WireReader reader, ActionUse use)

@@ -1,4 +1,5 @@
 using OvsBridge.OpenFlow.Messages;
+using OvsBridge.OpenFlow.Wire;
 
 namespace OvsBridge.OpenFlow.Endpoint;
 
@@ -17,6 +18,9 @@ public interface IOfConnection
 
     /// <summary>What the peer is to a switch.</summary>
     OfConnectionKind Kind { get; }
+
+    /// <summary>Wire version agreed on: 4 is OpenFlow 1.3, 1 is 1.0.</summary>
+    byte Version => OfCodec.Version;
 
     /// <summary>0 for a main connection; an auxiliary one has another number (OpenFlow 1.3.5, 6.3.6).</summary>
     byte AuxiliaryId => 0;

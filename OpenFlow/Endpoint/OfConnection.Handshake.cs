@@ -10,6 +10,7 @@ namespace OvsBridge.OpenFlow.Endpoint;
 public sealed partial class OfConnection
 {
     private byte _version;
+    private volatile WireFormat _format = WireFormat.OpenFlow13;
 
     /// <summary>Wire version agreed on; 0 until the handshake is done.</summary>
     public byte Version => Volatile.Read(ref _version);
@@ -68,6 +69,7 @@ public sealed partial class OfConnection
             return;
         }
 
+        _format = WireFormat.For(version);
         Volatile.Write(ref _version, version);
         LogReady(ComingAndGoing, Name, version);
         if (_options.InactivityProbe > TimeSpan.Zero)
@@ -82,7 +84,7 @@ public sealed partial class OfConnection
     /// <summary>Tells the peer in a version that it can read, then ends the connection.</summary>
     private void FailHandshake(MessageHeader header, string text)
     {
-        OfError error = OfError.HelloFailedIncompatible;
+        OfError error = OfError.HelloFailedIncompatible; // one of the few that are the same in every version
         byte[] message = OfCodec.Encode(new ErrorMessage(error.Type, error.Code, Encoding.ASCII.GetBytes(text)) { Xid = header.Xid });
         // Type, code and layout of HELLO_FAILED are the same in every version.
         message[0] = Math.Clamp(header.Version, (byte)1, (byte)BitOperations.Log2(_options.Versions));

@@ -160,7 +160,7 @@ public sealed partial class OfConnection
         }
         catch (Exception exception)
         {
-            LogFailed(exception, Name, OfType.Hello, 0, "");
+            LogFailed(exception, Name, default, 0, "");
             Close("the handler failed");
         }
 
@@ -170,7 +170,7 @@ public sealed partial class OfConnection
         }
         catch (Exception exception)
         {
-            LogFailed(exception, Name, OfType.Hello, 0, "");
+            LogFailed(exception, Name, default, 0, "");
         }
 
         _workerEnded.SetResult();
@@ -219,12 +219,17 @@ public sealed partial class OfConnection
         MessageHeader header = MessageHeader.Read(raw);
         try
         {
-            _handler.OnMessage(this, OfCodec.Decode(raw), raw);
+            WireFormat format = _format;
+            OfMessage message = OfCodec.Decode(raw, format);
+            if (message is FormatMessage change)
+                _format = change.Apply(format);
+            else
+                _handler.OnMessage(this, message, raw);
         }
         catch (OfErrorException exception)
         {
             LogLevel level = RefusalLevel();
-            LogRefused(level, Name, (OfType)header.Type, header.Xid, exception.Message);
+            LogRefused(level, Name, new MessageName(header), header.Xid, exception.Message);
             SendError(exception.Error, header, raw);
         }
         catch (OfProtocolException exception)
@@ -236,7 +241,7 @@ public sealed partial class OfConnection
             // Our bug, or a failure that the handler did not foresee: the switch goes on, and the peer must not wait for ever.
             // OpenFlow has no "internal error"; EPERM at least says that the request was not carried out.
             string hex = Convert.ToHexString(raw[..Math.Min(raw.Length, 256)]);
-            LogFailed(exception, Name, (OfType)header.Type, header.Xid, hex);
+            LogFailed(exception, Name, new MessageName(header), header.Xid, hex);
             SendError(OfError.BadRequestEperm, header, raw);
         }
     }
@@ -286,5 +291,12 @@ public sealed partial class OfConnection
             await _workerEnded.Task.ConfigureAwait(false);
         while (_inbox.TryDequeue(out (byte[] Buffer, int Length) item))
             ArrayPool<byte>.Shared.Return(item.Buffer);
+    }
+
+    /// <summary>What a message is called in its version, for the log.</summary>
+    private readonly record struct MessageName(MessageHeader Header)
+    {
+        public override string ToString() =>
+            Header.Version == OfCodec.Version10 ? V10.Codec10.NameOf(Header.Type) : ((OfType)Header.Type).ToString();
     }
 }

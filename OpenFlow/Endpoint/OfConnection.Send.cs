@@ -69,11 +69,11 @@ public sealed partial class OfConnection
     /// <summary>A transaction id for a message that we begin.</summary>
     private uint NextXid() => Interlocked.Increment(ref _lastXid);
 
-    private static ArrayBufferWriter<byte> Encode(OfMessage message)
+    private ArrayBufferWriter<byte> Encode(OfMessage message)
     {
         ArrayBufferWriter<byte> encoder = _encoder ??= new ArrayBufferWriter<byte>(SegmentSize);
         encoder.ResetWrittenCount();
-        OfCodec.Encode(message, encoder);
+        OfCodec.Encode(message, encoder, _format);
         return encoder;
     }
 

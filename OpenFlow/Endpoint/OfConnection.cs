@@ -14,7 +14,8 @@ namespace OvsBridge.OpenFlow.Endpoint;
 /// <para>
 /// <b>Receiving.</b> A read loop frames messages, answers echo requests itself and puts the rest, as bytes, into a bounded inbox. A
 /// thread of the connection's own takes them out in order, decodes them and calls the handler, which may block (a barrier)
-/// without delaying echoes or other connections. An <see cref="OfErrorException"/> on the way becomes OFPT_ERROR here and nowhere else.
+/// without delaying echoes or other connections. An <see cref="OfErrorException"/> on the way becomes OFPT_ERROR here and nowhere else. What a peer says
+/// about formats (<see cref="FormatMessage"/>) is obeyed here, too: the handler sees records, whatever their bytes were.
 /// </para>
 /// <para>
 /// <b>Sending.</b> Any thread appends encoded messages to a queue of segments. What the handler sends is written by the
@@ -208,10 +209,10 @@ public sealed partial class OfConnection : IOfConnection, IDisposable
     private partial void LogClosed(LogLevel level, string peer, string reason);
 
     [LoggerMessage(Message = "{peer}: {type} (xid 0x{xid:x}) refused: {reason}")]
-    private partial void LogRefused(LogLevel level, string peer, OfType type, uint xid, string reason);
+    private partial void LogRefused(LogLevel level, string peer, MessageName type, uint xid, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "{peer}: handling {type} (xid 0x{xid:x}) failed; message: {hex}")]
-    private partial void LogFailed(Exception exception, string peer, OfType type, uint xid, string hex);
+    private partial void LogFailed(Exception exception, string peer, MessageName type, uint xid, string hex);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{peer}: reads too slowly, dropping asynchronous messages")]
     private partial void LogDropping(string peer);

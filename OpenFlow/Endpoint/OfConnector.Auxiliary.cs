@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Microsoft.Extensions.Logging;
+using OvsBridge.OpenFlow.Wire;
 
 namespace OvsBridge.OpenFlow.Endpoint;
 
@@ -27,6 +28,8 @@ public sealed partial class OfConnector
         try
         {
             await main.Identified.WaitAsync(closing).ConfigureAwait(false);
+            if (main.Version == OfCodec.Version10)
+                return; // OpenFlow 1.0 has none
             while (true)
             {
                 long start = _options.Time.GetTimestamp();

@@ -149,6 +149,10 @@ public sealed partial record OfError
     public static readonly OfError BundleFailedMsgFailed = OnfRow(2313, "BFC_MSG_FAILED");
     public static readonly OfError BundleFailedTimeout = OnfRow(2314, "BFC_TIMEOUT");
     public static readonly OfError BundleFailedBundleInProgress = OnfRow(2315, "BFC_BUNDLE_IN_PROGRESS");
+
+    // Open vSwitch's, as experimenter errors
+    public static readonly OfError NiciraNxmInvalid = NiciraRow(2, "NXBRC_NXM_INVALID");
+    public static readonly OfError NiciraNotConfigured = NiciraRow(36, "NXST_NOT_CONFIGURED");
 #pragma warning restore CS1591
 
     /// <summary>All rows.</summary>
@@ -160,9 +164,13 @@ public sealed partial record OfError
 
     private const ushort ExperimenterType = 0xffff; // OFPET_EXPERIMENTER
 
-    private static OfError OnfRow(ushort code, string name)
+    private static OfError OnfRow(ushort code, string name) => ExperimenterRow(code, name, Messages.ExperimenterMessage.Onf);
+
+    private static OfError NiciraRow(ushort code, string name) => ExperimenterRow(code, name, Messages.NiciraMessage.Vendor);
+
+    private static OfError ExperimenterRow(ushort code, string name, uint experimenter)
     {
-        OfError row = new(ExperimenterType, code, name) { Experimenter = Messages.ExperimenterMessage.Onf };
+        OfError row = new(ExperimenterType, code, name) { Experimenter = experimenter };
         _rows.Add((ExperimenterType, code), row);
         return row;
     }

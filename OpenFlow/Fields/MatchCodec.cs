@@ -45,44 +45,40 @@ internal static class MatchCodec
     /// <summary>Reads the OXM fields of a match, up to the end of <paramref name="reader"/>.</summary>
     public static Match ReadFields(ref WireReader reader)
     {
-        FlowKey value = default, mask = default;
-        Span<bool> seen = stackalloc bool[FieldTable.Rows.Length];
-        bool seenPacketType = false;
+        var builder = default(MatchBuilder);
         WireReader all = reader;
-
         while (reader.Remaining > 0)
         {
             uint header = reader.U32();
             WireReader payload = reader.Sub((int)(header & 0xff), OfError.BadMatchBadLen, "OXM field");
-            Field? field = Find(header, ref payload, OfError.BadMatchBadLen);
-            if (field is null)
-            {
-                if (reader.FromSwitch)
-                    continue;
-                if ((header & ~(MaskBit | 0xff)) == (PacketType & ~0xffu))
-                {
-                    ReadPacketType(header, ref payload, ref seenPacketType);
-                    continue;
-                }
-
-                WireReader.Fail(OfError.BadMatchBadField, $"OXM header 0x{header:x8}");
-            }
-
-            bool masked = (header & MaskBit) != 0;
-            if (payload.Remaining != (masked ? 2 * field.Bytes : field.Bytes))
-                WireReader.Fail(OfError.BadMatchBadLen, $"{field} with a payload of {payload.Remaining} bytes");
-            if (seen[field.Index])
-                WireReader.Fail(OfError.BadMatchDupField, field.Name);
-            seen[field.Index] = true;
-
-            UInt128 fieldValue = payload.Number(field.Bytes);
-            UInt128 fieldMask = masked ? payload.Number(field.Bytes) & field.AllOnes : field.AllOnes;
-            CheckValue(field, fieldValue, fieldMask, value, mask, reader.FromSwitch);
-            field.SetMasked(ref value, fieldValue, fieldMask);
-            field.SetMasked(ref mask, fieldMask, field.AllOnes);
+            ReadField(header, ref payload, ref builder);
         }
 
-        return new Match(value, mask, all.Rest().ToArray());
+        return builder.ToMatch(all.Rest().ToArray());
+    }
+
+    /// <summary>Reads one OXM field behind its header.</summary>
+    public static void ReadField(uint header, ref WireReader payload, ref MatchBuilder builder)
+    {
+        Field? field = Find(header, ref payload, OfError.BadMatchBadLen);
+        if (field is null)
+        {
+            if (payload.FromSwitch)
+                return;
+            if ((header & ~(MaskBit | 0xff)) == (PacketType & ~0xffu))
+            {
+                ReadPacketType(header, ref payload, ref builder);
+                return;
+            }
+
+            WireReader.Fail(OfError.BadMatchBadField, $"OXM header 0x{header:x8}");
+        }
+
+        bool masked = (header & MaskBit) != 0;
+        if (payload.Remaining != (masked ? 2 * field.Bytes : field.Bytes))
+            WireReader.Fail(OfError.BadMatchBadLen, $"{field} with a payload of {payload.Remaining} bytes");
+        UInt128 value = payload.Number(field.Bytes);
+        builder.Add(field, value, masked ? payload.Number(field.Bytes) & field.AllOnes : field.AllOnes, payload.FromSwitch);
     }
 
     /// <summary>
@@ -138,27 +134,32 @@ internal static class MatchCodec
 
         UInt128 value = payload.Number(field.Bytes);
         UInt128 mask = masked ? payload.Number(field.Bytes) & field.AllOnes : field.AllOnes;
+        return (field, CheckSet(field, value, mask), mask);
+    }
+
+    /// <summary>The value, if a set_field may write it.</summary>
+    /// <exception cref="OfErrorException">BAD_ACTION/BAD_SET_ARGUMENT.</exception>
+    public static UInt128 CheckSet(Field field, UInt128 value, UInt128 mask)
+    {
         if ((value & ~field.AllOnes) != 0)
             WireReader.Fail(OfError.BadActionBadSetArgument, $"{field} has {field.Bits} bits, 0x{value:x} has more");
         if ((value & ~mask) != 0)
             WireReader.Fail(OfError.BadActionBadSetArgument, $"{field}: 0x{value:x} has bits outside its mask 0x{mask:x}");
         if (field == FieldTable.VlanVid && (value & FlowKey.VlanPresent) == 0 && (mask & FlowKey.VlanPresent) != 0)
             WireReader.Fail(OfError.BadActionBadSetArgument, "vlan_vid without OFPVID_PRESENT; pop_vlan removes a tag");
-        return (field, value, mask);
+        return value;
     }
 
     /// <summary>
     /// As Open vSwitch, takes OpenFlow 1.5's packet_type. Every packet here is an Ethernet frame: the type of those matches all,
     /// and is no more than an echo in statistics; that of others could match nothing.
     /// </summary>
-    private static void ReadPacketType(uint header, ref WireReader payload, ref bool seen)
+    private static void ReadPacketType(uint header, ref WireReader payload, ref MatchBuilder builder)
     {
         bool masked = (header & MaskBit) != 0;
         if (payload.Remaining != (masked ? 8 : 4))
             WireReader.Fail(OfError.BadMatchBadLen, $"packet_type with a payload of {payload.Remaining} bytes");
-        if (seen)
-            WireReader.Fail(OfError.BadMatchDupField, "packet_type");
-        seen = true;
+        builder.SeePacketType();
         uint value = payload.U32(), mask = masked ? payload.U32() : uint.MaxValue;
         if (mask is not (uint.MaxValue or 0))
             WireReader.Fail(OfError.BadMatchBadMask, "packet_type can't be masked");
@@ -175,32 +176,5 @@ internal static class MatchCodec
             WireReader.Fail(badLength, $"OXM header 0x{header:x8} has no room for its experimenter");
         uint experimenter = payload.U32();
         return field?.Experimenter == experimenter ? field : null;
-    }
-
-    private static void CheckValue(Field field, UInt128 value, UInt128 mask, in FlowKey values, in FlowKey masks, bool fromSwitch)
-    {
-        if ((value & ~field.AllOnes) != 0)
-            WireReader.Fail(OfError.BadMatchBadValue, $"{field} has {field.Bits} bits, 0x{value:x} has more");
-
-        // All ones is the same as no mask, all zeros as no field (specification 7.2.3.5): harmless with any field.
-        if (field.Mask == MaskRule.None && mask != field.AllOnes && mask != 0)
-            WireReader.Fail(OfError.BadMatchBadMask, $"{field} can't be masked");
-        if ((value & ~mask) != 0)
-            WireReader.Fail(OfError.BadMatchBadWildcards, $"{field}: 0x{value:x} has bits outside its mask 0x{mask:x}");
-
-        // A VLAN id that no tag may carry: OFPVID_NONE is 0, an id comes with OFPVID_PRESENT.
-        if (field == FieldTable.VlanVid && (mask & FlowKey.VlanPresent) != 0 && value != 0 && (value & FlowKey.VlanPresent) == 0)
-            WireReader.Fail(OfError.BadMatchBadValue, $"vlan_vid 0x{value:x} without OFPVID_PRESENT matches nothing");
-        if (fromSwitch)
-            return;
-
-        // "A field with prerequisites must appear after the fields for them": so it is what was read so far that counts.
-        if (field.Needs != Prerequisite.None && !new ProtocolState(values, masks).Meets(field.Needs))
-            WireReader.Fail(OfError.BadMatchBadPrereq, $"{field} needs {field.Needs} before it");
-
-        // Fields share key bits where prerequisites exclude each other. in_phy_port is the exception: here it is in_port.
-        UInt128 both = field.Get(masks) & mask;
-        if ((field.Get(values) & both) != (value & both))
-            WireReader.Fail(OfError.BadMatchBadValue, $"{field} contradicts a field before it");
     }
 }

@@ -46,7 +46,13 @@ public sealed record FlowMod : OfMessage
     /// <summary>Restricts modify and delete to flows whose cookie has these bits of <see cref="Cookie"/>; 0: no restriction.</summary>
     public ulong CookieMask { get; init; }
 
-    /// <summary>Table; <see cref="AllTables"/> for deletes.</summary>
+    /// <summary>
+    /// OpenFlow 1.0: a modify gives this cookie to what it modifies, and adds the flow when there is nothing to modify and no
+    /// <see cref="CookieMask"/>. Null, always in OpenFlow 1.3: it does neither.
+    /// </summary>
+    public ulong? NewCookie { get; init; }
+
+    /// <summary>Table; <see cref="AllTables"/> for deletes, and for modifies of OpenFlow 1.0.</summary>
     public byte TableId { get; init; }
 
     /// <summary>What to do.</summary>

@@ -67,6 +67,9 @@ public sealed record PacketOut(uint BufferId, uint InPort, ValueList<OfAction> A
     /// <inheritdoc/>
     public override OfType Type => OfType.PacketOut;
 
+    /// <summary>OpenFlow 1.0: an action on a header that the packet lacks does nothing. Else it is an error.</summary>
+    public bool SkipsImpossible { get; init; }
+
     internal override int SizeHint => 256 + Data.Length;
 
     // struct ofp_packet_out: buffer_id, in_port, actions_len, pad[6], actions, data

@@ -10,7 +10,10 @@ public enum PortConfig : uint
 #pragma warning disable CS1591 // the names are the specification's
     None = 0,
     PortDown = 1 << 0,
+    NoStp = 1 << 1, // OpenFlow 1.0 only
     NoRecv = 1 << 2,
+    NoRecvStp = 1 << 3, // OpenFlow 1.0 only
+    NoFlood = 1 << 4, // OpenFlow 1.0 only
     NoFwd = 1 << 5,
     NoPacketIn = 1 << 6,
 #pragma warning restore CS1591
@@ -122,7 +125,7 @@ public sealed record PortDescription
         writer.U48(HwAddr);
         writer.Zero(2);
         writer.Text(Name, NameSize);
-        writer.U32((uint)Config);
+        writer.U32((uint)(Config & PortMod.AllConfig));
         writer.U32((uint)State);
         writer.U32((uint)Current);
         writer.U32((uint)Advertised);
@@ -189,8 +192,8 @@ public sealed record PortMod(uint PortNo, ulong HwAddr, PortConfig Config, PortC
         var mask = (PortConfig)reader.U32();
         var advertise = (PortFeatures)reader.U32();
         reader.Skip(4);
-        if ((mask & ~AllConfig) != 0)
-            WireReader.Fail(OfError.PortModFailedBadConfig, $"mask 0x{(uint)mask:x8}");
+        if (((config | mask) & ~AllConfig) != 0)
+            WireReader.Fail(OfError.PortModFailedBadConfig, $"config 0x{(uint)config:x8}, mask 0x{(uint)mask:x8}");
         if ((advertise & ~AllFeatures) != 0)
             WireReader.Fail(OfError.PortModFailedBadAdvertise, $"advertise 0x{(uint)advertise:x8}");
         return new PortMod(number, address, config, mask, advertise) { Xid = header.Xid };
@@ -208,7 +211,8 @@ public sealed record PortMod(uint PortNo, ulong HwAddr, PortConfig Config, PortC
         writer.Zero(4);
     }
 
-    private const PortConfig AllConfig = PortConfig.PortDown | PortConfig.NoRecv | PortConfig.NoFwd | PortConfig.NoPacketIn;
+    /// <summary>Bits that OpenFlow 1.3 has.</summary>
+    internal const PortConfig AllConfig = PortConfig.PortDown | PortConfig.NoRecv | PortConfig.NoFwd | PortConfig.NoPacketIn;
     private const PortFeatures AllFeatures = (PortFeatures)((uint)PortFeatures.PauseAsymmetric * 2 - 1);
 }
 
@@ -269,6 +273,12 @@ public sealed record PacketQueue(uint QueueId, uint Port, ushort? MinRate, ushor
         writer.U32(Port);
         int length = writer.ReserveLength();
         writer.Zero(6);
+        WriteProperties(ref writer);
+        writer.Length(length, start);
+    }
+
+    internal void WriteProperties(ref WireWriter writer)
+    {
         if (MinRate is { } minRate)
             WriteRate(ref writer, MinRateProperty, minRate);
         if (MaxRate is { } maxRate)
@@ -284,8 +294,6 @@ public sealed record PacketQueue(uint QueueId, uint Port, ushort? MinRate, ushor
             writer.Bytes(experimenter.Data.AsSpan());
             writer.Length(propertyLength, propertyStart);
         }
-
-        writer.Length(length, start);
     }
 
     private static void WriteRate(ref WireWriter writer, ushort property, ushort rate)

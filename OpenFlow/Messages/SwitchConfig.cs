@@ -43,6 +43,9 @@ public sealed record FeaturesReply(ulong DatapathId, uint BufferCount, byte Tabl
     /// <inheritdoc/>
     public override OfType Type => OfType.FeaturesReply;
 
+    /// <summary>The ports, which OpenFlow 1.0 has here; 1.3 has OFPMP_PORT_DESC.</summary>
+    public ValueList<PortDescription> Ports { get; init; }
+
     // struct ofp_switch_features: datapath_id, n_buffers, n_tables, auxiliary_id, pad[2], capabilities, reserved
     internal static FeaturesReply Read(ref WireReader reader, MessageHeader header)
     {
@@ -92,6 +95,9 @@ public enum FragmentHandling : ushort
 
     /// <summary>Reassemble (needs <see cref="Capabilities.IpReasm"/>).</summary>
     Reassemble = 2,
+
+    /// <summary>Open vSwitch's "nx-match": the first fragment of a packet has its ports. Here that is so with <see cref="Normal"/> too.</summary>
+    NxMatch = 3,
 }
 
 /// <summary>OFPT_GET_CONFIG_REPLY.</summary>
@@ -101,6 +107,9 @@ public sealed record GetConfigReply(FragmentHandling Fragments, ushort MissSendL
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.GetConfigReply;
+
+    /// <summary>OpenFlow 1.0: whether packets with an invalid TTL are sent; 1.3 has async masks for that.</summary>
+    public bool SendsInvalidTtl { get; init; }
 
     // struct ofp_switch_config: flags, miss_send_len
     internal static GetConfigReply Read(ref WireReader reader, MessageHeader header) =>
@@ -121,11 +130,14 @@ public sealed record SetConfig(FragmentHandling Fragments, ushort MissSendLength
     /// <inheritdoc/>
     public override OfType Type => OfType.SetConfig;
 
+    /// <summary>OpenFlow 1.0: whether packets with an invalid TTL are wanted; null, always in 1.3: as it was.</summary>
+    public bool? SendsInvalidTtl { get; init; }
+
     // struct ofp_switch_config: flags, miss_send_len
     internal static SetConfig Read(ref WireReader reader, MessageHeader header)
     {
         var fragments = (FragmentHandling)reader.U16();
-        if (fragments > FragmentHandling.Reassemble)
+        if (fragments > FragmentHandling.NxMatch)
             WireReader.Fail(OfError.SwitchConfigFailedBadFlags, $"flags 0x{(ushort)fragments:x4}");
         return new SetConfig(fragments, reader.U16()) { Xid = header.Xid };
     }
@@ -189,6 +201,9 @@ public sealed record RoleRequest(ControllerRole Role, ulong GenerationId) : OfMe
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.RoleRequest;
+
+    /// <summary>Whether <see cref="GenerationId"/> says nothing: Nicira's message of OpenFlow 1.0 has none.</summary>
+    public bool IsWithoutGeneration { get; init; }
 
     // struct ofp_role_request: role, pad[4], generation_id
     internal static RoleRequest Read(ref WireReader reader, MessageHeader header)

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Fields;
+using OvsBridge.OpenFlow.Messages;
 
 namespace OvsBridge.OpenFlow.Text;
 
@@ -40,6 +41,13 @@ public static class ActionText
         DecMplsTtlAction => "dec_mpls_ttl",
         CopyTtlOutAction => "copy_ttl_out",
         CopyTtlInAction => "copy_ttl_in",
+        SetVlanVidAction a => string.Create(CultureInfo.InvariantCulture, $"mod_vlan_vid:{a.Vid}"),
+        SetVlanPcpAction a => string.Create(CultureInfo.InvariantCulture, $"mod_vlan_pcp:{a.Pcp}"),
+        SetTransportPortAction a => string.Create(CultureInfo.InvariantCulture, $"{(a.IsSource ? "mod_tp_src" : "mod_tp_dst")}:{a.Port}"),
+        EnqueueAction a => string.Create(CultureInfo.InvariantCulture, $"enqueue:{PortNames.Print(a.Port, ports)}:{a.QueueId}"),
+        PopQueueAction => "pop_queue",
+        ControllerAction a => string.Create(CultureInfo.InvariantCulture, $"controller(reason={Reason(a.Reason)},max_len={a.MaxLen},id={a.ControllerId})"),
+        NoteAction a => "note:" + string.Join('.', a.Data.Select(b => b.ToString("x2", CultureInfo.InvariantCulture))),
         ExperimenterAction a => $"experimenter(0x{a.Experimenter:x8},{Convert.ToHexStringLower(a.Body.AsSpan())})",
         _ => throw new ArgumentException($"no text for {action.GetType().Name}", nameof(action)),
     };
@@ -74,6 +82,13 @@ public static class ActionText
             first = false;
         }
     }
+
+    private static string Reason(PacketInReason reason) => reason switch
+    {
+        PacketInReason.NoMatch => "no_match",
+        PacketInReason.InvalidTtl => "invalid_ttl",
+        _ => "action",
+    };
 
     private static string SetFieldValue(SetFieldAction action) =>
         FieldValueText.Print(action.Field, action.Value & action.Mask, action.Mask);

@@ -1,6 +1,7 @@
 using System.Buffers;
 using OvsBridge.OpenFlow.Messages;
 using OvsBridge.OpenFlow.Messages.Multipart;
+using OvsBridge.OpenFlow.V10;
 
 namespace OvsBridge.OpenFlow.Wire;
 
@@ -13,6 +14,7 @@ public static class MultipartSplitter
 {
     private const int HeaderSize = 16; // struct ofp_multipart_reply
     private const int Room = OfCodec.MaxMessageSize - HeaderSize;
+    private const int Room10 = OfCodec.MaxMessageSize - 24; // OpenFlow 1.0's Nicira statistics have the longest header
 
     /// <summary>The messages that carry <paramref name="answer"/>.</summary>
     /// <exception cref="ArgumentException">One entry alone is too long for a message.</exception>
@@ -31,6 +33,27 @@ public static class MultipartSplitter
         _ => [new MultipartReply(answer) { Xid = xid }],
     };
 
+    /// <summary>The messages that carry <paramref name="answer"/> in OpenFlow 1.0.</summary>
+    /// <param name="xid">The request's.</param>
+    /// <param name="answer">The whole answer.</param>
+    /// <param name="nicira">Whether it was asked for in Nicira's form.</param>
+    /// <exception cref="ArgumentException">One entry alone is too long for a message.</exception>
+    public static IReadOnlyList<MultipartReply> Split10(uint xid, MultipartAnswer answer, bool nicira)
+    {
+        IReadOnlyList<MultipartReply> parts = answer switch
+        {
+            FlowAnswer a => Parts(xid, a.Flows, StatsCodec.FlowWriter(nicira), static list => new FlowAnswer(list), Room10),
+            TableAnswer a => Parts(xid, a.Tables, StatsCodec.Write, static list => new TableAnswer(list), Room10),
+            PortStatsAnswer a => Parts(xid, a.Ports, StatsCodec.Write, static list => new PortStatsAnswer(list), Room10),
+            QueueAnswer a => Parts(xid, a.Queues, StatsCodec.Write, static list => new QueueAnswer(list), Room10),
+            GroupAnswer a => Parts(xid, a.Groups, static (ref WireWriter w, GroupStatsEntry e) => e.Write(ref w), static list => new GroupAnswer(list), Room10),
+            GroupDescAnswer a => Parts(xid, a.Groups, GroupCodec.Write, static list => new GroupDescAnswer(list), Room10),
+            PortDescAnswer a => Parts(xid, a.Ports, PortCodec.Write, static list => new PortDescAnswer(list), Room10),
+            _ => [new MultipartReply(answer) { Xid = xid }],
+        };
+        return nicira ? [.. parts.Select(part => part with { IsNicira = true })] : parts;
+    }
+
     /// <summary>The messages that carry <paramref name="query"/>; only a table features request can need several.</summary>
     /// <exception cref="ArgumentException">One entry alone is too long for a message.</exception>
     public static IReadOnlyList<MultipartRequest> Split(uint xid, MultipartQuery query)
@@ -41,13 +64,13 @@ public static class MultipartSplitter
         return [.. parts.Select((part, i) => new MultipartRequest(new TableFeaturesQuery(part), i + 1 < parts.Count) { Xid = xid })];
     }
 
-    private static MultipartReply[] Parts<T>(uint xid, ValueList<T> entries, EntryWriter<T> write, Func<ValueList<T>, MultipartAnswer> body)
+    private static MultipartReply[] Parts<T>(uint xid, ValueList<T> entries, EntryWriter<T> write, Func<ValueList<T>, MultipartAnswer> body, int room = Room)
     {
-        List<ValueList<T>> parts = Cut(entries, write);
+        List<ValueList<T>> parts = Cut(entries, write, room);
         return [.. parts.Select((part, i) => new MultipartReply(body(part), i + 1 < parts.Count) { Xid = xid })];
     }
 
-    private static List<ValueList<T>> Cut<T>(ValueList<T> entries, EntryWriter<T> write)
+    private static List<ValueList<T>> Cut<T>(ValueList<T> entries, EntryWriter<T> write, int room = Room)
     {
         var parts = new List<ValueList<T>>(1);
         var scratch = new ArrayBufferWriter<byte>(1024);
@@ -56,9 +79,9 @@ public static class MultipartSplitter
         for (int i = 0; i < all.Length; i++)
         {
             int entry = Measure(scratch, write, all[i]);
-            if (entry > Room)
+            if (entry > room)
                 throw new ArgumentException($"an entry of {entry} bytes does not fit a multipart message");
-            if (size + entry > Room)
+            if (size + entry > room)
             {
                 parts.Add(ValueList.Create(all[first..i]));
                 (first, size) = (i, 0);
@@ -85,6 +108,7 @@ public static class MultipartSplitter
             writer.Dispose();
         }
     }
-
-    private delegate void EntryWriter<T>(ref WireWriter writer, T entry);
 }
+
+/// <summary>Writes one entry of a list.</summary>
+internal delegate void EntryWriter<T>(ref WireWriter writer, T entry);

@@ -4,7 +4,7 @@ using OvsBridge.OpenFlow.Messages;
 
 namespace OvsBridge.OpenFlow.Wire;
 
-/// <summary>OpenFlow 1.3 messages as bytes, both ways.</summary>
+/// <summary>OpenFlow 1.3 messages as bytes, both ways; and OpenFlow 1.0's, as a switch needs them.</summary>
 /// <remarks>
 /// <para>
 /// <b>What decoding checks</b>: all that can be judged from the message alone. Lengths; numbers of messages, multiparts, commands,
@@ -21,12 +21,19 @@ namespace OvsBridge.OpenFlow.Wire;
 /// Messages that switches send are read leniently: OXM fields, experimenter actions and instructions that we don't know are
 /// kept as bytes instead of refused, and prerequisites are not checked.
 /// </para>
+/// <para>
+/// <b>OpenFlow 1.0</b> (<see cref="V10.Codec10"/>) is the switch's side only: what controllers send is read into the records of OpenFlow 1.3, and what
+/// switches send is written from them.
+/// </para>
 /// <para>Thread-safe. A message holds copies of what it needs; the received bytes may be reused at once.</para>
 /// </remarks>
 public static class OfCodec
 {
     /// <summary>OpenFlow 1.3 in the header.</summary>
     public const byte Version = 4;
+
+    /// <summary>OpenFlow 1.0 in the header.</summary>
+    public const byte Version10 = 1;
 
     /// <summary>The longest message in bytes.</summary>
     public const int MaxMessageSize = ushort.MaxValue;
@@ -35,16 +42,27 @@ public static class OfCodec
     /// <exception cref="OfErrorException">
     /// The message is malformed or asks for what cannot be: carries the specification's error for it. No other exception.
     /// </exception>
-    public static OfMessage Decode(ReadOnlySpan<byte> message)
+    public static OfMessage Decode(ReadOnlySpan<byte> message) => Decode(message, WireFormat.OpenFlow13);
+
+    /// <summary>Reads one whole message, header included. HELLO and ERROR are read in any version, the others in that of <paramref name="format"/>.</summary>
+    /// <exception cref="OfErrorException">As <see cref="Decode(ReadOnlySpan{byte})"/>.</exception>
+    public static OfMessage Decode(ReadOnlySpan<byte> message, WireFormat format)
     {
-        var reader = new WireReader(message, OfError.BadRequestBadLen, "message");
+        var reader = new WireReader(message, OfError.BadRequestBadLen, "message", format.Version);
         MessageHeader header = MessageHeader.Read(ref reader);
         if (header.Length != message.Length)
             WireReader.Fail(OfError.BadRequestBadLen, $"the header says {header.Length} bytes, the message has {message.Length}");
 
         MessageRow? row = MessageTable.Find(header.Type);
-        if (header.Version != Version && row is not { AnyVersion: true })
-            WireReader.Fail(OfError.BadRequestBadVersion, $"version 0x{header.Version:x2}, not 0x{Version:x2}");
+        if (header.Version != format.Version && row is not { AnyVersion: true })
+            WireReader.Fail(OfError.BadRequestBadVersion, $"version 0x{header.Version:x2}, not 0x{format.Version:x2}");
+        if (format.Version == Version10 && row is not { AnyVersion: true })
+        {
+            OfMessage old = V10.Codec10.Read(ref reader, header, format);
+            reader.End();
+            return old;
+        }
+
         if (row is null)
             WireReader.Fail(OfError.BadRequestBadType, $"message type {header.Type}");
         if (header.Length < row.MinSize)
@@ -62,18 +80,30 @@ public static class OfCodec
     /// It does not fit 65,535 bytes, the most that a message can have; nothing was written. <see cref="MultipartSplitter"/>
     /// keeps replies below that.
     /// </exception>
-    public static int Encode(OfMessage message, IBufferWriter<byte> output)
+    public static int Encode(OfMessage message, IBufferWriter<byte> output) => Encode(message, output, WireFormat.OpenFlow13);
+
+    /// <summary>Writes a message as <paramref name="format"/> says.</summary>
+    /// <returns>Its size in bytes.</returns>
+    /// <exception cref="ArgumentException">As <see cref="Encode(OfMessage, IBufferWriter{byte})"/>; or the version has no such message.</exception>
+    public static int Encode(OfMessage message, IBufferWriter<byte> output, WireFormat format)
     {
-        byte version = message is Hello hello ? hello.Version : Version;
+        byte version = message is Hello hello ? hello.Version : format.Version;
         var writer = new WireWriter(output, int.Min(message.SizeHint, MaxMessageSize), version);
         try
         {
             // struct ofp_header
             writer.U8(version);
-            writer.U8((byte)message.Type);
+            bool nicira = message is PacketIn && format.PacketIns != PacketInFormat.Standard;
+            bool old = format.Version == Version10 && message is not Hello;
+            writer.U8(nicira ? (byte)OfType.Experimenter : old ? V10.Codec10.TypeOf(message, format) : (byte)message.Type);
             int length = writer.ReserveLength();
             writer.U32(message.Xid);
-            message.WriteBody(ref writer);
+            if (nicira)
+                V10.PacketIns.WriteNicira(ref writer, (PacketIn)message, format);
+            else if (old)
+                V10.Codec10.WriteBody(ref writer, message, format);
+            else
+                message.WriteBody(ref writer);
             writer.Length(length, 0);
             return writer.Finish();
         }
@@ -85,10 +115,14 @@ public static class OfCodec
 
     /// <summary>Writes a message into an array of its own.</summary>
     /// <exception cref="ArgumentException">As <see cref="Encode(OfMessage, IBufferWriter{byte})"/>.</exception>
-    public static byte[] Encode(OfMessage message)
+    public static byte[] Encode(OfMessage message) => Encode(message, WireFormat.OpenFlow13);
+
+    /// <summary>Writes a message into an array of its own, as <paramref name="format"/> says.</summary>
+    /// <exception cref="ArgumentException">As <see cref="Encode(OfMessage, IBufferWriter{byte}, WireFormat)"/>.</exception>
+    public static byte[] Encode(OfMessage message, WireFormat format)
     {
         var output = new ArrayBufferWriter<byte>(int.Min(message.SizeHint, MaxMessageSize));
-        Encode(message, output);
+        Encode(message, output, format);
         return output.WrittenSpan.ToArray();
     }
 }

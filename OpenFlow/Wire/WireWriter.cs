@@ -103,6 +103,9 @@ internal ref struct WireWriter
         BinaryPrimitives.WriteUInt16BigEndian(_buffer[at..], (ushort)length);
     }
 
+    /// <summary>Fills two bytes at <paramref name="at"/> with <paramref name="value"/>, a length that counts something else.</summary>
+    public void Short(int at, int value) => BinaryPrimitives.WriteUInt16BigEndian(_buffer[at..], checked((ushort)value));
+
     /// <summary>Pads what was written since <paramref name="start"/> to a multiple of 8.</summary>
     public void Pad(int start) => Zero(-(_at - start) & 7);
 

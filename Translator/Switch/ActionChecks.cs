@@ -63,8 +63,14 @@ internal static class ActionChecks
         foreach (OfAction action in actions)
         {
             Action(action, snapshot);
-            if (action is OutputAction { Port: <= OfPorts.Max or OfPorts.Local } output && !snapshot.Ports.ContainsKey(output.Port))
-                throw new OfErrorException(OfError.BadActionBadOutPort, $"there is no port {output.Port}");
+            uint? port = action switch
+            {
+                OutputAction output => output.Port,
+                EnqueueAction enqueue => enqueue.Port,
+                _ => null,
+            };
+            if (port is <= OfPorts.Max or OfPorts.Local && !snapshot.Ports.ContainsKey(port.Value))
+                throw new OfErrorException(OfError.BadActionBadOutPort, $"there is no port {port}");
         }
     }
 
@@ -78,6 +84,10 @@ internal static class ActionChecks
             case OutputAction output:
                 if (!IsPossiblePort(output.Port) && output.Port is < OfPorts.InPort or OfPorts.Any)
                     throw new OfErrorException(OfError.BadActionBadOutPort, $"output:0x{output.Port:x} can never exist");
+                break;
+            case EnqueueAction enqueue:
+                if (!IsPossiblePort(enqueue.Port) && enqueue.Port != OfPorts.InPort)
+                    throw new OfErrorException(OfError.BadActionBadOutPort, $"enqueue to port 0x{enqueue.Port:x}, which can never exist");
                 break;
             case GroupAction group:
                 if (!snapshot.Groups.ContainsKey(group.GroupId))

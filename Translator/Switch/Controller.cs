@@ -19,6 +19,7 @@ internal sealed class Controller
 
     private const uint AllPortReasons = 0b111;
     private const uint AllFlowRemovedReasons = 0b1111;
+    private const uint InvalidTtl = 1u << (int)PacketInReason.InvalidTtl;
 
     private readonly ChannelState _channel;
     private volatile bool _isIdentified;
@@ -99,7 +100,18 @@ internal sealed class Controller
         }
     }
 
-    public bool Wants(PacketInReason reason) => Wants(Async.PacketInMaster, Async.PacketInSlave, (int)reason);
+    /// <summary>Number by which flows send packets to it (NXT_SET_CONTROLLER_ID).</summary>
+    public ushort ControllerId { get => _channel.ControllerId; set => _channel.ControllerId = value; }
+
+    /// <summary>Whether packets with an invalid TTL are sent to it (OpenFlow 1.0's OFPC_INVALID_TTL_TO_CONTROLLER).</summary>
+    public bool SendsInvalidTtl
+    {
+        get => (Async.PacketInMaster & InvalidTtl) != 0;
+        set => _channel.Async = Async with { PacketInMaster = value ? Async.PacketInMaster | InvalidTtl : Async.PacketInMaster & ~InvalidTtl };
+    }
+
+    public bool Wants(PacketInEvent packet) =>
+        packet.ControllerId == ControllerId && Wants(Async.PacketInMaster, Async.PacketInSlave, (int)packet.Reason);
 
     public bool Wants(PortReason reason) => Wants(Async.PortStatusMaster, Async.PortStatusSlave, (int)reason);
 
@@ -119,12 +131,15 @@ internal sealed class Controller
         private volatile ControllerRole _role = ControllerRole.Equal;
         private volatile AsyncConfig _async = null!;
         private volatile ushort _missSendLength;
+        private volatile ushort _controllerId;
 
         public required PacketInLimiter Limiter { get; init; }
 
         public ControllerRole Role { get => _role; set => _role = value; }
 
         public required AsyncConfig Async { get => _async; set => _async = value; }
+
+        public ushort ControllerId { get => _controllerId; set => _controllerId = value; }
 
         public required ushort MissSendLength { get => _missSendLength; set => _missSendLength = value; }
     }

@@ -71,9 +71,10 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
         if (request.Role is ControllerRole.Master or ControllerRole.Slave)
         {
             // Generations go round: older is what lies less than half the circle behind. The same one again is fine.
-            if (_generationId is { } newest && unchecked((long)(request.GenerationId - newest)) < 0)
+            if (!request.IsWithoutGeneration && _generationId is { } newest && unchecked((long)(request.GenerationId - newest)) < 0)
                 throw new OfErrorException(OfError.RoleRequestFailedStale, $"generation {request.GenerationId}, newest is {newest}");
-            _generationId = request.GenerationId;
+            if (!request.IsWithoutGeneration)
+                _generationId = request.GenerationId;
         }
 
         if (request.Role == ControllerRole.Master)
@@ -117,7 +118,7 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
         ulong? hash = null;
         foreach (Controller controller in _all)
         {
-            if (!controller.Wants(packet.Reason) || !controller.Limiter.Admit(packet.Reason))
+            if (!controller.Wants(packet) || !controller.Limiter.Admit(packet.Reason))
                 continue;
             whole ??= Message(packet, LongestWanted(packet));
             int length = Limit(packet.MaxLength ?? controller.MissSendLength, whole.Data.Length);
@@ -158,7 +159,7 @@ internal sealed class Controllers(OfSwitchOptions options, TimeProvider time)
         int longest = 0;
         foreach (Controller controller in _all)
         {
-            if (controller.Wants(packet.Reason))
+            if (controller.Wants(packet))
                 longest = Math.Max(longest, Limit(controller.MissSendLength, frame));
         }
 

@@ -21,7 +21,8 @@ internal sealed class FlowModHandler(TimeProvider time, Action pushStats)
         bool delete = mod.Command is FlowModCommand.Delete or FlowModCommand.DeleteStrict;
         if (mod.Command > FlowModCommand.DeleteStrict)
             throw new OfErrorException(OfError.FlowModFailedBadCommand, $"command {(byte)mod.Command}");
-        if (!(delete && mod.TableId == FlowMod.AllTables) && (mod.TableId >= PipelineSnapshot.TableCount || !edit.TableSettings[mod.TableId].Enabled))
+        bool allTables = mod.TableId == FlowMod.AllTables && mod.Command != FlowModCommand.Add;
+        if (!allTables && (mod.TableId >= PipelineSnapshot.TableCount || !edit.TableSettings[mod.TableId].Enabled))
             throw new OfErrorException(OfError.FlowModFailedBadTableId, $"{mod.Command} in table {mod.TableId}");
         if ((mod.Flags & ~AllFlags) != 0)
             throw new OfErrorException(OfError.FlowModFailedBadFlags, $"flags 0x{(ushort)mod.Flags:x}");
@@ -37,8 +38,9 @@ internal sealed class FlowModHandler(TimeProvider time, Action pushStats)
                 Add(mod, edit);
                 break;
             case FlowModCommand.Modify or FlowModCommand.ModifyStrict:
-                ActionChecks.Flow(mod.Instructions, mod.TableId, edit);
-                Modify(mod, edit);
+                ActionChecks.Flow(mod.Instructions, allTables ? (byte)0 : mod.TableId, edit);
+                if (!Modify(mod, edit) && mod is { NewCookie: { } cookie, CookieMask: 0 })
+                    Add(mod with { TableId = allTables ? (byte)0 : mod.TableId, Cookie = cookie }, edit); // OpenFlow 1.0, 4.6
                 break;
             default:
                 Delete(mod, edit);
@@ -91,13 +93,29 @@ internal sealed class FlowModHandler(TimeProvider time, Action pushStats)
             old);
     }
 
-    private void Modify(FlowMod mod, PipelineEdit edit)
+    /// <returns>Whether there were flows to modify.</returns>
+    private bool Modify(FlowMod mod, PipelineEdit edit)
     {
-        bool reset = mod.Flags.HasFlag(FlowModFlags.ResetCounts);
+        (int first, int last) = Tables(mod);
+        bool any = false;
+        for (int id = first; id <= last; id++)
+            any |= Modify(mod, (byte)id, edit);
+        return any;
+    }
+
+    private bool Modify(FlowMod mod, byte tableId, PipelineEdit edit)
+    {
+        FlowTable table = edit.Table(tableId);
+        if (table.Count == 0)
+            return false;
+        bool reset = mod.Flags.HasFlag(FlowModFlags.ResetCounts), any = false;
         List<Rule> old = [], changed = [];
-        foreach (Rule rule in Described(mod, edit.Table(mod.TableId), forDelete: false))
+        long now = time.NowNs();
+        foreach (Rule rule in Described(mod, table, forDelete: false))
         {
-            if (!reset && rule.Instructions == mod.Instructions)
+            any = true;
+            ulong cookie = mod.NewCookie ?? rule.Cookie;
+            if (!reset && rule.Instructions == mod.Instructions && rule.Cookie == cookie)
                 continue;
 
             // The idle time-out goes on counting from the last packet, which may still be the datapath's secret.
@@ -105,29 +123,37 @@ internal sealed class FlowModHandler(TimeProvider time, Action pushStats)
                 pushStats();
             old.Add(rule);
 
-            // 6.4: cookie, time-outs, flags, counters and duration stay.
+            // 6.4: cookie (but in OpenFlow 1.0), time-outs, flags, counters and duration stay.
             changed.Add(new Rule
             {
                 TableId = rule.TableId,
                 Priority = rule.Priority,
                 Match = rule.Match,
                 Instructions = mod.Instructions,
-                Cookie = rule.Cookie,
+                Cookie = cookie,
                 Flags = rule.Flags,
                 IdleTimeoutSeconds = rule.IdleTimeoutSeconds,
                 HardTimeoutSeconds = rule.HardTimeoutSeconds,
                 CreatedNs = rule.CreatedNs,
+                ModifiedNs = now,
                 Stats = reset ? Restarted(rule.Stats) : rule.Stats,
             });
         }
 
-        if (changed.Count > 0)
-            edit.Replace(mod.TableId, old, changed);
+        if (changed.Count == 0)
+            return any;
+        if (mod.TableId == FlowMod.AllTables)
+            ActionChecks.Flow(mod.Instructions, tableId, edit); // whether goto_table leads on from here
+        edit.Replace(tableId, old, changed);
+        return any;
     }
+
+    private static (int First, int Last) Tables(FlowMod mod) =>
+        mod.TableId == FlowMod.AllTables ? (0, PipelineSnapshot.TableCount - 1) : (mod.TableId, mod.TableId);
 
     private static void Delete(FlowMod mod, PipelineEdit edit)
     {
-        (int first, int last) = mod.TableId == FlowMod.AllTables ? (0, PipelineSnapshot.TableCount - 1) : (mod.TableId, mod.TableId);
+        (int first, int last) = Tables(mod);
         for (int id = first; id <= last; id++)
         {
             FlowTable table = edit.Table((byte)id);

@@ -53,6 +53,9 @@ public sealed record PacketInEvent
     /// <summary>max_len of the output action; null: the connection's miss_send_len decides.</summary>
     public ushort? MaxLength { get; init; }
 
+    /// <summary>Number of the controllers that it is for; 0 is all that have not set one.</summary>
+    public ushort ControllerId { get; init; }
+
     /// <summary>in_port, in_phy_port, metadata, tunnel_id, registers: what is not zero goes into the match.</summary>
     public required FlowKey PipelineFields { get; init; }
 

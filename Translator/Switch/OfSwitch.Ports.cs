@@ -9,7 +9,8 @@ namespace OvsBridge.Translator.Switch;
 public sealed partial class OfSwitch
 {
     /// <summary>Settings that only OpenFlow makes; PORT_DOWN is the kernel's IFF_UP and comes with each port event.</summary>
-    private const PortConfig OwnConfig = PortConfig.NoRecv | PortConfig.NoFwd | PortConfig.NoPacketIn;
+    private const PortConfig OwnConfig =
+        PortConfig.NoStp | PortConfig.NoRecv | PortConfig.NoRecvStp | PortConfig.NoFlood | PortConfig.NoFwd | PortConfig.NoPacketIn;
 
     /// <summary>A port came. The host numbers ports; <see cref="PortState.Live"/> is filled in here.</summary>
     /// <exception cref="ArgumentException">There is a port of this number.</exception>

@@ -145,7 +145,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             case MultipartRequest request:
                 if (peer.Multiparts.Add(request, raw.Length) is { } query)
                 {
-                    foreach (MultipartReply part in Answer(peer, query))
+                    foreach (MultipartReply part in Answer(peer, query, request.IsNicira))
                         Reply(connection, message, part);
                 }
 
@@ -159,11 +159,14 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
                 break;
             case FeaturesRequest:
                 Reply(connection, message, new FeaturesReply(
-                    _options.DatapathId, BufferCount: 0, PipelineSnapshot.TableCount, connection.AuxiliaryId, SwitchFeatures.SwitchCapabilities));
+                    _options.DatapathId, BufferCount: 0, PipelineSnapshot.TableCount, connection.AuxiliaryId, SwitchFeatures.SwitchCapabilities)
+                {
+                    Ports = IsOld(connection) ? StatsHandler.Ports(Snapshot) : default,
+                });
                 peer.IsIdentified = true;
                 break;
             case GetConfigRequest:
-                Reply(connection, message, new GetConfigReply(Snapshot.Fragments, peer.MissSendLength));
+                Reply(connection, message, new GetConfigReply(Snapshot.Fragments, peer.MissSendLength) { SendsInvalidTtl = peer.SendsInvalidTtl });
                 break;
             case SetConfig config:
                 Configure(peer, config);
@@ -195,6 +198,13 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             case BundleAdd add:
                 OnBundleAdd(peer, add, raw);
                 break;
+            case SetControllerId id:
+                peer.ControllerId = id.Id;
+                break;
+            case FlowAge:
+                break; // the ages are always there
+            case ExperimenterMessage { Experimenter: NiciraMessage.Vendor } other:
+                throw new OfErrorException(OfError.BadRequestBadExpType, $"Nicira message {other.ExperimenterType}");
             case ExperimenterMessage other:
                 throw new OfErrorException(OfError.BadRequestBadExperimenter, $"experimenter 0x{other.Experimenter:x8}");
             default:
@@ -222,6 +232,9 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         _takeover.Dispose();
         _expiry.Dispose();
     }
+
+    /// <summary>OpenFlow 1.0, where some replies say more.</summary>
+    private static bool IsOld(IOfConnection connection) => connection.Version == OfCodec.Version10;
 
     private static void Reply(IOfConnection connection, OfMessage request, OfMessage reply) => connection.Send(reply with { Xid = request.Xid });
 
@@ -277,10 +290,14 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             [.. edit.TableSettings.Select(table => all || table.TableId == mod.TableId ? table with { Config = mod.Config } : table)];
     }
 
-    private IReadOnlyList<MultipartReply> Answer(Controller peer, MultipartQuery query)
+    private IReadOnlyList<MultipartReply> Answer(Controller peer, MultipartQuery query, bool nicira)
     {
         if (query is not TableFeaturesQuery features)
-            return MultipartSplitter.Split(0, _stats.Answer(query, () => State));
+        {
+            MultipartAnswer answer = _stats.Answer(query, () => State);
+            return IsOld(peer.Connection) ? MultipartSplitter.Split10(0, answer, nicira) : MultipartSplitter.Split(0, answer);
+        }
+
         if (features.Tables.Count == 0)
             return _tableFeatures.Get(State.Tables);
         lock (_gate)
@@ -295,7 +312,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
 
     private void Configure(Controller peer, SetConfig config)
     {
-        if (config.Fragments is not (FragmentHandling.Normal or FragmentHandling.Drop))
+        if (config.Fragments is not (FragmentHandling.Normal or FragmentHandling.Drop or FragmentHandling.NxMatch))
             throw new OfErrorException(OfError.SwitchConfigFailedBadFlags, $"flags 0x{(ushort)config.Fragments:x}: OFPC_IP_REASM is not offered");
         lock (_gate)
         {
@@ -309,6 +326,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         }
 
         peer.MissSendLength = config.MissSendLength;
+        if (config.SendsInvalidTtl is { } wanted)
+            peer.SendsInvalidTtl = wanted;
     }
 
     private void SendPacket(Controller peer, PacketOut packet)
@@ -337,7 +356,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             throw new OfErrorException(OfError.BadRequestBadPacket, $"a frame of {packet.Data.Length} bytes has no Ethernet header");
 
         // As Open vSwitch: what an action needs must be in the packet, or come by the actions before it.
-        if (packet.Actions.Count > 0 && PacketParser.TryParse(packet.Data.Span, 0, out FlowKey key))
+        if (packet is { Actions.Count: > 0, SkipsImpossible: false } && PacketParser.TryParse(packet.Data.Span, 0, out FlowKey key))
             ActionConsistency.ListAgainstPacket(key, packet.Actions);
     }
 

@@ -23,7 +23,14 @@ internal static class RuleQueries
         {
             foreach (OfAction action in ActionsOf(instruction))
             {
-                if (action is OutputAction output && output.Port == port)
+                uint? to = action switch
+                {
+                    OutputAction output => output.Port,
+                    EnqueueAction enqueue => enqueue.Port,
+                    ControllerAction => OfPorts.Controller,
+                    _ => null,
+                };
+                if (to == port)
                     return true;
             }
         }

@@ -35,18 +35,21 @@ internal sealed class StatsHandler(
             PortStatsQuery ports => Ports(ports.Port, state.Snapshot),
             QueueQuery queue => Queues(queue, state.Snapshot),
             GroupQuery group => Groups(group.GroupId, state),
-            GroupDescQuery => new GroupDescAnswer(
-                state.Snapshot.Groups.Values.OrderBy(g => g.GroupId).Select(g => new GroupDescEntry(g.GroupType, g.GroupId, g.Buckets)).ToValueList()),
+            GroupDescQuery group => new GroupDescAnswer(
+                state.Snapshot.Groups.Values.Where(g => group.GroupId is null || g.GroupId == group.GroupId).OrderBy(g => g.GroupId).Select(g => new GroupDescEntry(g.GroupType, g.GroupId, g.Buckets)).ToValueList()),
             GroupFeaturesQuery => SwitchFeatures.Groups(options),
             MeterQuery meter => new MeterAnswer(Meters(meter.MeterId, state.Snapshot).Select(m => Describe(m, state)).ToValueList()),
             MeterConfigQuery meter => new MeterConfigAnswer(
                 Meters(meter.MeterId, state.Snapshot).Select(m => new MeterConfigEntry(m.Flags, m.MeterId, m.Bands)).ToValueList()),
             MeterFeaturesQuery => SwitchFeatures.Meters(meters),
-            PortDescQuery => new PortDescAnswer(state.Snapshot.Ports.Values.Select(port => port.Description).ToValueList()),
+            PortDescQuery => new PortDescAnswer(Ports(state.Snapshot)),
             ExperimenterQuery other => throw new OfErrorException(OfError.BadRequestBadExperimenter, $"multipart of experimenter 0x{other.Experimenter:x8}"),
             _ => throw new OfErrorException(OfError.BadRequestBadMultipart, $"multipart type {query.Kind}"),
         };
     }
+
+    /// <summary>The ports, by number.</summary>
+    public static ValueList<PortDescription> Ports(PipelineSnapshot snapshot) => snapshot.Ports.Values.Select(port => port.Description).ToValueList();
 
     /// <summary>OFPT_QUEUE_GET_CONFIG_REQUEST. Rates are tenths of a per cent of the port's speed; without a known speed there are none.</summary>
     /// <exception cref="OfErrorException">QUEUE_OP_FAILED/BAD_PORT.</exception>
@@ -87,9 +90,13 @@ internal sealed class StatsHandler(
         Cookie = rule.Cookie,
         PacketCount = PacketCount(rule),
         ByteCount = ByteCount(rule),
+        IdleAgeSeconds = Seconds(nowNs, Math.Max(rule.CreatedNs, rule.Stats.UsedNs)),
+        HardAgeSeconds = Seconds(nowNs, Math.Max(rule.CreatedNs, rule.ModifiedNs)),
         Match = rule.Match,
         Instructions = rule.Instructions,
     };
+
+    private static uint Seconds(long nowNs, long sinceNs) => (uint)(SwitchClock.Age(nowNs, sinceNs) / 1_000_000_000);
 
     /// <summary>Packets of a flow as messages give them: all ones when OFPFF_NO_PKT_COUNTS says that nobody counts.</summary>
     public static ulong PacketCount(Rule rule) => rule.Flags.HasFlag(FlowModFlags.NoPacketCounts) ? NotCounted : rule.Stats.Packets;
@@ -118,7 +125,11 @@ internal sealed class StatsHandler(
     private static TableAnswer Tables(PipelineState state) => new(
         state.Snapshot.Tables
             .Where(table => state.Tables[table.TableId].Enabled)
-            .Select(table => new TableStatsEntry(table.TableId, (uint)table.Count, table.Stats.Lookups, table.Stats.Matches))
+            .Select(table => new TableStatsEntry(table.TableId, (uint)table.Count, table.Stats.Lookups, table.Stats.Matches)
+            {
+                Name = state.Tables[table.TableId].Name,
+                MaxEntries = state.Tables[table.TableId].MaxFlows,
+            })
             .ToValueList());
 
     private PortStatsAnswer Ports(uint port, PipelineSnapshot snapshot)

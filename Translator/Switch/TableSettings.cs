@@ -1,5 +1,4 @@
 using System.Collections.Immutable;
-using System.Globalization;
 using OvsBridge.Translator.Tables;
 
 namespace OvsBridge.Translator.Switch;
@@ -16,6 +15,6 @@ internal sealed record TableSettings(byte TableId, string Name, uint MaxFlows, u
     public static ImmutableArray<TableSettings> Defaults(int maxFlows) =>
     [
         .. Enumerable.Range(0, PipelineSnapshot.TableCount)
-            .Select(id => new TableSettings((byte)id, string.Create(CultureInfo.InvariantCulture, $"table{id}"), (uint)maxFlows)),
+            .Select(id => new TableSettings((byte)id, "", (uint)maxFlows)), // no names: ovs-ofctl --names shows numbers then, as of Open vSwitch
     ];
 }

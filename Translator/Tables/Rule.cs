@@ -38,6 +38,9 @@ public sealed class Rule
     /// </summary>
     public long CreatedNs { get; init; }
 
+    /// <summary>When it was made or last modified, CLOCK_MONOTONIC nanoseconds; 0: when it was made.</summary>
+    public long ModifiedNs { get; init; }
+
     /// <summary>Counters; a modified or replaced flow entry that keeps its counters hands the same object on.</summary>
     public required RuleStats Stats { get; init; }
 }

@@ -185,6 +185,7 @@ internal sealed class PacketRunner : IUpcallSink
             TableId = record.TableId,
             Cookie = record.Cookie,
             MaxLength = record.MaxLength,
+            ControllerId = record.ControllerId,
             PipelineFields = fields,
             InPort = fields.InPort,
             Frame = _frame.AsMemory(0, upcall.Packet.Length),

@@ -8,6 +8,8 @@ namespace OvsBridge.Translator.Xlate;
 /// </summary>
 internal sealed class ActionSet
 {
+    private const int OutputRank = 10;
+
     private readonly List<(int Rank, OfAction Action)> _actions = [];
 
     /// <summary>Whether nothing is in it.</summary>
@@ -33,11 +35,11 @@ internal sealed class ActionSet
     internal OfAction[] InOrder()
     {
         bool group = _actions.Exists(a => a.Action is GroupAction);
-        return [.. _actions.Where(a => !(group && a.Action is OutputAction)).OrderBy(a => a.Rank).Select(a => a.Action)];
+        return [.. _actions.Where(a => !(group && a.Rank == OutputRank)).OrderBy(a => a.Rank).Select(a => a.Action)];
     }
 
     /// <summary>Whether it would send the packet anywhere.</summary>
-    internal bool HasOutput => _actions.Exists(a => a.Action is GroupAction or OutputAction);
+    internal bool HasOutput => _actions.Exists(a => a.Rank >= OutputRank || a.Action is GroupAction);
 
     // OpenFlow 1.3.5, 5.10: copy TTL inwards, pop, push-MPLS, push-PBB, push-VLAN, copy TTL outwards, decrement TTL, set, qos, group, output.
     private static int Rank(OfAction action) => action switch
@@ -49,11 +51,10 @@ internal sealed class ActionSet
         PushVlanAction => 4,
         CopyTtlOutAction => 5,
         DecNwTtlAction or DecMplsTtlAction => 6,
-        SetFieldAction or SetNwTtlAction or SetMplsTtlAction => 7,
-        SetQueueAction => 8,
-        GroupAction => 9,
-        OutputAction => 10,
-        _ => 11,
+        SetFieldAction or SetNwTtlAction or SetMplsTtlAction or SetVlanVidAction or SetVlanPcpAction or SetTransportPortAction => 7,
+        SetQueueAction or PopQueueAction => 8,
+        OutputAction or EnqueueAction or ControllerAction => OutputRank,
+        _ => 9, // a group, and what does nothing
     };
 
     private static bool SameKind(OfAction a, OfAction b) => (a, b) switch

@@ -61,5 +61,6 @@ internal enum ActionSource
 /// <param name="Pipeline">in_port, metadata and the like.</param>
 /// <param name="Tunnel">Tunnel fields that actions wrote.</param>
 /// <param name="TunnelMask">Their bits; the others are the packet's own.</param>
+/// <param name="ControllerId">Number of the controllers that it is for (NXAST_CONTROLLER).</param>
 internal sealed record PacketInRecord(
-    PacketInReason Reason, byte TableId, ulong Cookie, ushort? MaxLength, FlowKey Pipeline, FlowKey Tunnel, FlowKey TunnelMask);
+    PacketInReason Reason, byte TableId, ulong Cookie, ushort? MaxLength, FlowKey Pipeline, FlowKey Tunnel, FlowKey TunnelMask, ushort ControllerId);

@@ -32,8 +32,11 @@ internal sealed partial class Xlator
             case OfPorts.Normal:
                 Normal();
                 break;
-            case OfPorts.Flood or OfPorts.All: // OpenFlow 1.3 has no "no flood" port setting
+            case OfPorts.Flood:
                 Flood();
+                break;
+            case OfPorts.All:
+                OutputToAll(PortConfig.None);
                 break;
             case OfPorts.Controller:
                 SendToControllers(maxLength, IsTableMiss(_rule) && _source == ActionSource.Apply ? PacketInReason.NoMatch : PacketInReason.Action);
@@ -49,6 +52,25 @@ internal sealed partial class Xlator
 
     /// <summary>OpenFlow 1.3.5, 5.4: the flow entry that matches all with priority 0.</summary>
     private static bool IsTableMiss(Rule? rule) => rule is { Priority: 0 } && rule.Match.Mask == default;
+
+    /// <summary>OpenFlow 1.0's ENQUEUE: the queue is for this output alone.</summary>
+    private void Enqueue(EnqueueAction action)
+    {
+        uint priority = _flow.PipelineFields.SkbPriority;
+        SetQueue(action.QueueId);
+        OutputTo(action.Port == OfPorts.InPort ? _flow.InPort : action.Port, action.Port == OfPorts.InPort);
+        _flow.WritePriority(priority);
+    }
+
+    private void SetQueue(uint queueId)
+    {
+        // As a class of the port's root qdisc 1: (TC_H_MAKE(1 << 16, queue + 1)), which is where Open vSwitch puts queues too,
+        // and with its bound: classes from 1:f001 on are no queues.
+        if (queueId < 0xf000)
+            _flow.WritePriority(0x10000 | (queueId + 1));
+        else
+            Note($"there can't be a queue {queueId}: the packet stays in the one that it is in");
+    }
 
     private void OutputTo(uint port, bool back)
     {
@@ -79,18 +101,21 @@ internal sealed partial class Xlator
         _flow.Actions.Add(DpActionType.Output, to.DatapathPort);
     }
 
-    private void Flood()
+    /// <summary>To all ports but those that OpenFlow 1.0's OFPPC_NO_FLOOD spares.</summary>
+    private void Flood() => OutputToAll(PortConfig.NoFlood);
+
+    private void OutputToAll(PortConfig without)
     {
         foreach ((uint number, SwitchPort port) in _switch.AllPorts())
         {
-            if (number != _flow.InPort)
+            if (number != _flow.InPort && (port.Description.Config & without) == 0)
             {
                 OutputTo(port);
             }
         }
     }
 
-    private void SendToControllers(ushort maxLength, PacketInReason reason)
+    private void SendToControllers(ushort maxLength, PacketInReason reason, ushort controllerId = 0)
     {
         // OFPPC_NO_PACKET_IN is about table misses (OpenFlow 1.3.5, 7.2.1).
         if (reason == PacketInReason.NoMatch
@@ -112,7 +137,8 @@ internal sealed partial class Xlator
             reason == PacketInReason.InvalidTtl ? null : maxLength,
             pipeline,
             tunnel,
-            tunnelMask);
+            tunnelMask,
+            controllerId);
         uint id = _environment.PacketIns.Intern(record, out PacketInRecord instance);
         _references.Add(instance);
         _slow |= SlowPathReasons.Controller;

@@ -56,6 +56,9 @@ internal sealed partial class Xlator
     /// <summary>Cookie bit of <see cref="DpActionType.Userspace"/> actions: the low half is the number of a continuation.</summary>
     internal const ulong ContinuationCookie = 1ul << 32;
 
+    private static readonly Field[] _sourcePorts = [FieldTable.TcpSrc, FieldTable.UdpSrc, FieldTable.SctpSrc];
+    private static readonly Field[] _destinationPorts = [FieldTable.TcpDst, FieldTable.UdpDst, FieldTable.SctpDst];
+
     private readonly XlateEnvironment _environment;
     private readonly TrackedFlow _flow;
     private readonly ulong _capabilities;
@@ -516,12 +519,27 @@ internal sealed partial class Xlator
             case PopPbbAction:
                 return Did(_flow.PopPbb(), "I-TAG");
             case SetQueueAction queue:
-                // As a class of the port's root qdisc 1: (TC_H_MAKE(1 << 16, queue + 1)), which is where Open vSwitch puts queues too,
-                // and with its bound: classes from 1:f001 on are no queues.
-                if (queue.QueueId < 0xf000)
-                    _flow.WritePriority(0x10000 | (queue.QueueId + 1));
-                else
-                    Note($"there can't be a queue {queue.QueueId}: the packet stays in the one that it is in");
+                SetQueue(queue.QueueId);
+                return true;
+            case PopQueueAction:
+                _flow.WritePriority(0);
+                return true;
+            case EnqueueAction enqueue:
+                Enqueue(enqueue);
+                return true;
+            case ControllerAction controller:
+                SendToControllers(controller.MaxLen, controller.Reason, controller.ControllerId);
+                return true;
+            case SetVlanVidAction set:
+                WriteTag(FieldTable.VlanVid, (UInt128)(set.Vid | FlowKey.VlanPresent));
+                return true;
+            case SetVlanPcpAction set:
+                WriteTag(FieldTable.VlanPcp, set.Pcp);
+                return true;
+            case SetTransportPortAction set:
+                WriteTransportPort(set);
+                return true;
+            case NoteAction:
                 return true;
             case SetNwTtlAction ttl:
                 return Did(_flow.SetTtl(ttl.Ttl), "TTL");
@@ -539,6 +557,34 @@ internal sealed partial class Xlator
                 Warn("unknown action, ignored"); // flow_mod and packet_out refuse it
                 return true;
         }
+    }
+
+    /// <summary>OpenFlow 1.0: where there is no tag, one is pushed.</summary>
+    private void WriteTag(Field field, UInt128 value)
+    {
+        bool tagged = _flow.Has(Prerequisite.Vlan);
+        if (_flow.NeedsReparse)
+            return;
+        if (!tagged)
+            _flow.PushVlan(EtherTypes.Vlan);
+        _flow.Write(field, value, field.AllOnes);
+    }
+
+    /// <summary>OpenFlow 1.0: a port of TCP, UDP or SCTP, whatever the packet has.</summary>
+    private void WriteTransportPort(SetTransportPortAction set)
+    {
+        foreach (Field field in set.IsSource ? _sourcePorts : _destinationPorts)
+        {
+            bool has = _flow.Has(field.Needs);
+            if (_flow.NeedsReparse)
+                return;
+            if (!has)
+                continue;
+            _flow.Write(field, set.Port, field.AllOnes);
+            return;
+        }
+
+        Note("the packet has no ports");
     }
 
     private bool Did(bool done, string what)

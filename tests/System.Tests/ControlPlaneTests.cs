@@ -198,15 +198,25 @@ public sealed class ControlPlaneTests
     }
 
     [Test]
-    public void Only_OpenFlow_10_is_refused_with_the_reason()
+    public void Versions_that_are_not_spoken_are_refused_with_the_reason()
     {
-        CommandResult result = Command.Try("ovs-ofctl", "show", "unix:" + Path.Combine(_daemon.RunDirectory, "br0.mgmt"));
-        Assert.Multiple(() =>
-        {
-            Assert.That(result.ExitCode, Is.EqualTo(1));
-            Assert.That(result.Error, Does.Contain("version negotiation failed (we support version 0x01, peer supports version 0x04)"));
-        });
+        CommandResult result = Show(_daemon, "OpenFlow14");
+        Assert.That(result.ExitCode, Is.EqualTo(1));
+        Assert.That(result.Error, Does.Contain("version negotiation failed (we support version 0x05, peer supports versions 0x01, 0x04)"));
     }
+
+    [TestCase("OpenFlow13", "OpenFlow10")]
+    [TestCase("OpenFlow10", "OpenFlow13")]
+    public void Protocols_chooses_the_versions(string spoken, string other)
+    {
+        using SwitchProcess daemon = SwitchProcess.Start(null, "--datapath", "memory", "--protocols", spoken);
+        CommandResult refused = Show(daemon, other), answered = Show(daemon, spoken);
+        Assert.That(refused.Error, Does.Contain("version negotiation failed"));
+        Assert.That(answered.Output, Does.Contain("OFPT_FEATURES_REPLY"), answered.Error);
+    }
+
+    private static CommandResult Show(SwitchProcess daemon, string version) =>
+        Command.Try("ovs-ofctl", "-O", version, "show", "unix:" + Path.Combine(daemon.RunDirectory, "br0.mgmt"));
 
     [Test]
     public void Sockets_are_private() => Assert.Multiple(() =>

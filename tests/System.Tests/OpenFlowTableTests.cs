@@ -41,7 +41,7 @@ public sealed partial class OpenFlowTableTests
     public void Every_enumeration_of_the_protocol_is_looked_at()
     {
         // Those that say how the library works, and those that have a row for each member under another name.
-        Type[] others = [typeof(OfType), typeof(MultipartType), typeof(FieldText), typeof(MaskRule), typeof(Prerequisite), typeof(Rewrite)];
+        Type[] others = [typeof(OfType), typeof(MultipartType), typeof(FieldText), typeof(MaskRule), typeof(Prerequisite), typeof(Rewrite), typeof(PacketInFormat)];
         IEnumerable<Type> all = typeof(OfMessage).Assembly.GetExportedTypes()
             .Where(type => type.IsEnum && type.Namespace is { } space && !space.EndsWith(".Endpoint", StringComparison.Ordinal));
 

@@ -11,6 +11,7 @@ namespace OvsBridge.Testing;
 /// A controller without a socket: every message goes through the codec both ways, errors become OFPT_ERROR as the connection
 /// makes them, so a test sees what a peer would see.
 /// </summary>
+/// <remarks>In OpenFlow 1.0, of which the library has the switch's side only, what it says is not written and what it hears is not read.</remarks>
 public sealed class FakeController : IOfConnection, IDisposable
 {
     private static long _lastId;
@@ -18,13 +19,21 @@ public sealed class FakeController : IOfConnection, IDisposable
     private readonly IOfMessageHandler _switch;
     private readonly ConcurrentQueue<OfMessage> _received = new();
     private readonly object _arrival = new(); // a Monitor: tests wait on it
+    private WireFormat _format;
     private uint _lastXid;
     private bool _isGone;
 
     /// <summary>Connects.</summary>
-    public FakeController(IOfMessageHandler agent, OfConnectionKind kind = OfConnectionKind.Primary, string? name = null, IOfConnection? main = null, byte auxiliaryId = 0)
+    public FakeController(
+        IOfMessageHandler agent,
+        OfConnectionKind kind = OfConnectionKind.Primary,
+        string? name = null,
+        IOfConnection? main = null,
+        byte auxiliaryId = 0,
+        byte version = OfCodec.Version)
     {
         _switch = agent;
+        _format = WireFormat.For(version);
         Kind = kind;
         Main = main;
         AuxiliaryId = auxiliaryId;
@@ -48,6 +57,9 @@ public sealed class FakeController : IOfConnection, IDisposable
     /// <inheritdoc/>
     public byte AuxiliaryId { get; }
 
+    /// <inheritdoc/>
+    public byte Version => _format.Version;
+
     /// <summary>What <see cref="IOfConnection.Silence"/> says.</summary>
     public TimeSpan Silence { get; set; }
 
@@ -63,7 +75,11 @@ public sealed class FakeController : IOfConnection, IDisposable
     {
         if (message.Xid == 0)
             message = message with { Xid = ++_lastXid };
-        SendRaw(OfCodec.Encode(message));
+        byte[] bytes = OfCodec.Encode(message);
+        if (Version == OfCodec.Version)
+            SendRaw(bytes);
+        else
+            Deliver(() => message, bytes);
         return message.Xid;
     }
 
@@ -75,11 +91,17 @@ public sealed class FakeController : IOfConnection, IDisposable
     }
 
     /// <summary>Sends the bytes of one message.</summary>
-    public void SendRaw(byte[] bytes)
+    public void SendRaw(byte[] bytes) => Deliver(() => OfCodec.Decode(bytes, _format), bytes);
+
+    private void Deliver(Func<OfMessage> message, byte[] bytes)
     {
         try
         {
-            _switch.OnMessage(this, OfCodec.Decode(bytes), bytes);
+            OfMessage decoded = message();
+            if (decoded is FormatMessage change)
+                _format = change.Apply(_format);
+            else
+                _switch.OnMessage(this, decoded, bytes);
         }
         catch (OfErrorException e)
         {
@@ -221,7 +243,8 @@ public sealed class FakeController : IOfConnection, IDisposable
     {
         if (_isGone)
             return false;
-        OfMessage decoded = OfCodec.Decode(OfCodec.Encode(message));
+        byte[] bytes = OfCodec.Encode(message, _format);
+        OfMessage decoded = Version == OfCodec.Version ? OfCodec.Decode(bytes) : message;
         lock (_arrival)
         {
             _received.Enqueue(decoded);

@@ -119,6 +119,9 @@ public sealed record GroupDescQuery : MultipartQuery
     /// <inheritdoc/>
     public override MultipartType Kind => MultipartType.GroupDesc;
 
+    /// <summary>Which group; null, always in OpenFlow 1.3: all.</summary>
+    public uint? GroupId { get; init; }
+
     internal static GroupDescQuery Read(ref WireReader reader) => new();
 
     internal override void Write(ref WireWriter writer)

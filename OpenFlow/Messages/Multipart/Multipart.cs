@@ -56,6 +56,9 @@ public sealed record MultipartRequest(MultipartQuery Query, bool More = false) :
     /// <inheritdoc/>
     public override OfType Type => OfType.MultipartRequest;
 
+    /// <summary>OpenFlow 1.0: asked in Nicira's form (NXST_*), and to be answered so.</summary>
+    public bool IsNicira { get; init; }
+
     // struct ofp_multipart_request: type, flags, pad[4], body
     internal static MultipartRequest Read(ref WireReader reader, MessageHeader header)
     {
@@ -86,6 +89,9 @@ public sealed record MultipartReply(MultipartAnswer Answer, bool More = false) :
 {
     /// <inheritdoc/>
     public override OfType Type => OfType.MultipartReply;
+
+    /// <summary>OpenFlow 1.0: in Nicira's form (NXST_*).</summary>
+    public bool IsNicira { get; init; }
 
     internal override int SizeHint => 16 + Answer.SizeHint;
 

@@ -126,6 +126,12 @@ public sealed record FlowStatsEntry
     /// <summary>Bytes; all ones when not counted.</summary>
     public ulong ByteCount { get; init; }
 
+    /// <summary>Seconds without a packet; only Nicira's statistics tell.</summary>
+    public uint? IdleAgeSeconds { get; init; }
+
+    /// <summary>Seconds since it was added or modified; only Nicira's statistics tell.</summary>
+    public uint? HardAgeSeconds { get; init; }
+
     /// <summary>Match as sent.</summary>
     public Match Match { get; init; } = Match.Any;
 
@@ -267,6 +273,12 @@ public sealed record TableStatsEntry(byte TableId, uint ActiveCount, ulong Looku
 {
     internal const int Size = 24;
 
+    /// <summary>Its name, which OpenFlow 1.0 has here.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Most flows, which OpenFlow 1.0 has here.</summary>
+    public uint MaxEntries { get; init; }
+
     // struct ofp_table_stats: table_id, pad[3], active_count, lookup_count, matched_count
     internal static TableStatsEntry Read(ref WireReader reader)
     {
@@ -396,6 +408,12 @@ public sealed record PortStatsEntry
     {
         writer.U32(PortNo);
         writer.Zero(4);
+        WriteCounters(ref writer);
+        writer.Duration(DurationNs);
+    }
+
+    internal void WriteCounters(ref WireWriter writer)
+    {
         writer.U64(RxPackets);
         writer.U64(TxPackets);
         writer.U64(RxBytes);
@@ -408,7 +426,6 @@ public sealed record PortStatsEntry
         writer.U64(RxOverErrors);
         writer.U64(RxCrcErrors);
         writer.U64(Collisions);
-        writer.Duration(DurationNs);
     }
 }
 

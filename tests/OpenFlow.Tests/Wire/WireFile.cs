@@ -20,6 +20,10 @@ internal sealed record WireFile(string Name, byte[] Bytes, string? Text, string?
     public static IReadOnlyList<WireFile> All { get; } =
         [.. Directory.EnumerateFiles(_directory, "*.hex").Order(StringComparer.Ordinal).SelectMany(Read)];
 
+    /// <summary>Those of OpenFlow 1.0: what a controller says to a switch.</summary>
+    public static IReadOnlyList<WireFile> Version10 { get; } =
+        [.. Directory.EnumerateFiles(Path.Combine(_directory, "V10"), "*.hex").Order(StringComparer.Ordinal).SelectMany(Read)];
+
     public override string ToString() => Name;
 
     private static IEnumerable<WireFile> Read(string path)

@@ -568,7 +568,7 @@ public sealed class ControllerTests : SwitchFixture
     }
 
     [TestCase(FragmentHandling.Reassemble)]
-    [TestCase((FragmentHandling)3)]
+    [TestCase((FragmentHandling)4)]
     public void Reassembly_is_not_offered(FragmentHandling fragments)
     {
         Controller.Fails(new SetConfig(fragments, 1), OfError.SwitchConfigFailedBadFlags);
