@@ -152,6 +152,9 @@ public sealed partial record OfError
 
     // Open vSwitch's, as experimenter errors
     public static readonly OfError NiciraNxmInvalid = NiciraRow(2, "NXBRC_NXM_INVALID");
+    public static readonly OfError FlowMonitorFailedMonitorExists = NiciraRow(6, "MOFC_MONITOR_EXISTS");
+    public static readonly OfError FlowMonitorFailedBadFlags = NiciraRow(7, "MOFC_BAD_FLAGS");
+    public static readonly OfError FlowMonitorFailedUnknownMonitor = NiciraRow(8, "MOFC_UNKNOWN_MONITOR");
     public static readonly OfError NiciraNotConfigured = NiciraRow(36, "NXST_NOT_CONFIGURED");
 #pragma warning restore CS1591
 

@@ -29,7 +29,8 @@ internal static class MatchCodec
     }
 
     /// <summary>Writes struct ofp_match with its padding.</summary>
-    public static void Write(ref WireWriter writer, Match match)
+    /// <returns>Its bytes without padding.</returns>
+    public static int Write(ref WireWriter writer, Match match)
     {
         int start = writer.Position;
         writer.U16(OxmMatch);
@@ -38,8 +39,10 @@ internal static class MatchCodec
             WriteFields(ref writer, match.Value, match.Mask);
         else
             writer.Bytes(match.Oxm.Span);
+        int size = writer.Position - start;
         writer.Length(length, start);
         writer.Pad(start);
+        return size;
     }
 
     /// <summary>Reads the OXM fields of a match, up to the end of <paramref name="reader"/>.</summary>

@@ -158,6 +158,7 @@ public sealed record ExperimenterMessage(uint Experimenter, uint ExperimenterTyp
         {
             (Onf, BundleControl.ExperimenterType) => BundleControl.Read(ref reader, header.Xid),
             (Onf, BundleAdd.ExperimenterType) => BundleAdd.Read(ref reader, header.Xid),
+            (Onf, FlowMonitorMessage.CancelOnf) => FlowMonitorCancel.Read(ref reader, header.Xid),
             (NiciraMessage.Vendor, _) when NiciraMessage.TryRead(ref reader, type, header.Xid) is { } nicira => nicira,
             _ => new ExperimenterMessage(experimenter, type, reader.Rest().ToArray()) { Xid = header.Xid },
         };

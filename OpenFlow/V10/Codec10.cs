@@ -100,7 +100,7 @@ internal static class Codec10
         MultipartReply => Number.StatsReply,
         BarrierReply => Number.BarrierReply,
         QueueGetConfigReply => Number.QueueGetConfigReply,
-        RoleReply or NiciraMessage or ExperimenterMessage => Number.Vendor,
+        RoleReply or NiciraMessage or FlowMonitorMessage or ExperimenterMessage => Number.Vendor,
         _ => throw new ArgumentException($"OpenFlow 1.0 has no {message.Type} from a switch", nameof(message)),
     });
 
@@ -163,6 +163,8 @@ internal static class Codec10
                 return new SetFlowFormat(reader.U32()) { Xid = header.Xid };
             case NiciraFlowMod:
                 return FlowCodec.ReadNicira(ref reader, header, format);
+            case FlowMonitorMessage.CancelNicira:
+                return FlowMonitorCancel.Read(ref reader, header.Xid);
             case NiciraGroupMod:
                 return GroupCodec.Read(ref reader, header.Xid);
         }

@@ -39,6 +39,9 @@ internal static class ErrorCodec
         [OfError.RoleRequestFailedBadRole] = Nicira(1, 513),
         [OfError.BadRequestBadPort] = Nicira(1, 514),
         [OfError.NiciraNxmInvalid] = Nicira(1, 256),
+        [OfError.FlowMonitorFailedMonitorExists] = Nicira(1, 517),
+        [OfError.FlowMonitorFailedBadFlags] = Nicira(1, 518),
+        [OfError.FlowMonitorFailedUnknownMonitor] = Nicira(1, 519),
         [OfError.NiciraNotConfigured] = Nicira(1, 535),
 
         [OfError.BadMatchBadValue] = Nicira(1, 258),

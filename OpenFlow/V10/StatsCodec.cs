@@ -19,6 +19,7 @@ internal static class StatsCodec
 
     private const uint NiciraFlow = 0;
     private const uint NiciraAggregate = 1;
+    private const uint NiciraFlowMonitor = 2;
     private const uint NiciraGroup = 7;
     private const uint NiciraGroupDesc = 8;
     private const uint NiciraGroupFeatures = 9;
@@ -130,6 +131,8 @@ internal static class StatsCodec
                 return new FlowQuery(FlowCodec.ReadNiciraFilter(ref reader));
             case NiciraAggregate:
                 return new AggregateQuery(FlowCodec.ReadNiciraFilter(ref reader));
+            case NiciraFlowMonitor:
+                return FlowMonitorCodec.Read(ref reader);
             case NiciraGroup:
                 return GroupQuery.Read(ref reader);
             case NiciraGroupDesc: // group_id, pad[4]
@@ -151,6 +154,7 @@ internal static class StatsCodec
     {
         FlowAnswer => NiciraFlow,
         AggregateAnswer => NiciraAggregate,
+        FlowUpdateAnswer => NiciraFlowMonitor,
         GroupAnswer => NiciraGroup,
         GroupDescAnswer => NiciraGroupDesc,
         GroupFeaturesAnswer => NiciraGroupFeatures,
@@ -163,6 +167,9 @@ internal static class StatsCodec
         {
             case FlowAnswer a:
                 WriteAll(ref writer, a.Flows, FlowWriter(nicira));
+                break;
+            case FlowUpdateAnswer a:
+                WriteAll(ref writer, a.Updates, FlowMonitorCodec.Write);
                 break;
             case TableAnswer a:
                 WriteAll(ref writer, a.Tables, Write);

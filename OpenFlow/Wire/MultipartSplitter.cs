@@ -21,6 +21,7 @@ public static class MultipartSplitter
     public static IReadOnlyList<MultipartReply> Split(uint xid, MultipartAnswer answer) => answer switch
     {
         FlowAnswer a => Parts(xid, a.Flows, static (ref WireWriter w, FlowStatsEntry e) => e.Write(ref w), static list => new FlowAnswer(list)),
+        FlowUpdateAnswer a => Parts(xid, a.Updates, static (ref WireWriter w, FlowUpdate e) => e.Write(ref w), static list => new FlowUpdateAnswer(list), Room - 8),
         TableAnswer a => Parts(xid, a.Tables, static (ref WireWriter w, TableStatsEntry e) => e.Write(ref w), static list => new TableAnswer(list)),
         PortStatsAnswer a => Parts(xid, a.Ports, static (ref WireWriter w, PortStatsEntry e) => e.Write(ref w), static list => new PortStatsAnswer(list)),
         QueueAnswer a => Parts(xid, a.Queues, static (ref WireWriter w, QueueStatsEntry e) => e.Write(ref w), static list => new QueueAnswer(list)),
@@ -43,6 +44,7 @@ public static class MultipartSplitter
         IReadOnlyList<MultipartReply> parts = answer switch
         {
             FlowAnswer a => Parts(xid, a.Flows, StatsCodec.FlowWriter(nicira), static list => new FlowAnswer(list), Room10),
+            FlowUpdateAnswer a => Parts(xid, a.Updates, FlowMonitorCodec.Write, static list => new FlowUpdateAnswer(list), Room10),
             TableAnswer a => Parts(xid, a.Tables, StatsCodec.Write, static list => new TableAnswer(list), Room10),
             PortStatsAnswer a => Parts(xid, a.Ports, StatsCodec.Write, static list => new PortStatsAnswer(list), Room10),
             QueueAnswer a => Parts(xid, a.Queues, StatsCodec.Write, static list => new QueueAnswer(list), Room10),

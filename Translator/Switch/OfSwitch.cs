@@ -46,6 +46,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     private readonly StatsHandler _stats;
     private readonly FlowRemovals _removals;
     private readonly Expiry _expiry;
+    private readonly FlowMonitors _monitors;
 
     private PipelineState _state;
 
@@ -82,6 +83,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         _stats = new StatsHandler(options, forwarding, portStats, meters, time);
         _removals = new FlowRemovals(forwarding, _controllers);
         _expiry = new Expiry(time, ExpireFlows);
+        _monitors = new FlowMonitors(time, ResumeMonitors);
 
         ImmutableArray<FlowTable> tables = [.. Enumerable.Range(0, PipelineSnapshot.TableCount).Select(id => FlowTable.Empty((byte)id))];
         _state = new PipelineState
@@ -120,6 +122,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     {
         lock (_gate)
         {
+            if (_controllers.Find(connection) is { } gone)
+                _monitors.Remove(gone);
             _controllers.Remove(connection);
             NoteLost(connection);
             UpdateStandalone();
@@ -145,6 +149,12 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             case MultipartRequest request:
                 if (peer.Multiparts.Add(request, raw.Length) is { } query)
                 {
+                    if (query is FlowMonitorQuery monitors)
+                    {
+                        StartMonitors(peer, request, monitors);
+                        break;
+                    }
+
                     foreach (MultipartReply part in Answer(peer, query, request.IsNicira))
                         Reply(connection, message, part);
                 }
@@ -201,6 +211,10 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             case SetControllerId id:
                 peer.ControllerId = id.Id;
                 break;
+            case FlowMonitorCancel cancel:
+                lock (_gate)
+                    _monitors.Cancel(peer, cancel.Id);
+                break;
             case FlowAge:
                 break; // the ages are always there
             case ExperimenterMessage { Experimenter: NiciraMessage.Vendor } other:
@@ -231,6 +245,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     {
         _takeover.Dispose();
         _expiry.Dispose();
+        _monitors.Dispose();
     }
 
     /// <summary>OpenFlow 1.0, where some replies say more.</summary>
@@ -250,7 +265,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         lock (_gate)
         {
             RequireWriter(peer, message.Type.ToString());
-            PipelineEdit edit = new(State);
+            PipelineEdit edit = new(State) { Cause = peer, CauseXid = message.Xid };
             Apply(message, edit);
             Commit(edit);
         }
@@ -293,11 +308,7 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
     private IReadOnlyList<MultipartReply> Answer(Controller peer, MultipartQuery query, bool nicira)
     {
         if (query is not TableFeaturesQuery features)
-        {
-            MultipartAnswer answer = _stats.Answer(query, () => State);
-            return IsOld(peer.Connection) ? MultipartSplitter.Split10(0, answer, nicira) : MultipartSplitter.Split(0, answer);
-        }
-
+            return Parts(peer, _stats.Answer(query, () => State), nicira);
         if (features.Tables.Count == 0)
             return _tableFeatures.Get(State.Tables);
         lock (_gate)
@@ -309,6 +320,26 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
             return _tableFeatures.Get(State.Tables);
         }
     }
+
+    /// <summary>The reply goes before the lock does: what changes from here on is told behind it.</summary>
+    private void StartMonitors(Controller peer, MultipartRequest request, FlowMonitorQuery query)
+    {
+        lock (_gate)
+        {
+            FlowUpdateAnswer flows = _monitors.Add(peer, query.Monitors, Snapshot);
+            foreach (MultipartReply part in Parts(peer, flows, request.IsNicira))
+                Reply(peer.Connection, request, part);
+        }
+    }
+
+    private void ResumeMonitors()
+    {
+        lock (_gate)
+            _monitors.Resume(Snapshot);
+    }
+
+    private static IReadOnlyList<MultipartReply> Parts(Controller peer, MultipartAnswer answer, bool nicira) =>
+        IsOld(peer.Connection) ? MultipartSplitter.Split10(0, answer, nicira) : MultipartSplitter.Split(0, answer);
 
     private void Configure(Controller peer, SetConfig config)
     {
@@ -393,6 +424,8 @@ public sealed partial class OfSwitch : IOfMessageHandler, IPacketInSink, IDispos
         }
 
         Volatile.Write(ref _state, next);
+        if (_monitors.Any)
+            _monitors.Report(edit, next.Snapshot);
         if (!ReferenceEquals(next.Snapshot, edit.Before.Snapshot))
             _forwarding.SnapshotPublished(next.Snapshot);
 

@@ -36,6 +36,12 @@ internal sealed class PipelineEdit
         _byMeter = before.RulesByMeter;
     }
 
+    /// <summary>Whose request it is, as far as monitors care; null: nobody's.</summary>
+    public Controller? Cause { get; init; }
+
+    /// <summary>xid of that request.</summary>
+    public uint CauseXid { get; init; }
+
     /// <summary>What it started from.</summary>
     public PipelineState Before { get; }
 

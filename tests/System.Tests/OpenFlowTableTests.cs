@@ -19,7 +19,7 @@ public sealed partial class OpenFlowTableTests
     [
         typeof(FlowModCommand), typeof(FlowModFlags), typeof(FlowRemovedReason), typeof(GroupModCommand), typeof(GroupType), typeof(MeterModCommand),
         typeof(MeterFlags), typeof(MeterBandType), typeof(PacketInReason), typeof(PortReason), typeof(PortConfig), typeof(PortState), typeof(PortFeatures),
-        typeof(Capabilities), typeof(FragmentHandling), typeof(ControllerRole), typeof(TableFeatureKind), typeof(BundleControlType), typeof(BundleFlags),
+        typeof(Capabilities), typeof(FragmentHandling), typeof(ControllerRole), typeof(TableFeatureKind), typeof(BundleControlType), typeof(BundleFlags), typeof(FlowMonitorFlags), typeof(FlowUpdateEvent),
     ];
 
     private static readonly string[] _reservedPorts =

@@ -571,7 +571,14 @@ public sealed record ExperimenterQuery(uint Experimenter, uint ExperimenterType,
     public override MultipartType Kind => MultipartType.Experimenter;
 
     // struct ofp_experimenter_multipart_header: experimenter, exp_type, then what the experimenter wants
-    internal static ExperimenterQuery Read(ref WireReader reader) => new(reader.U32(), reader.U32(), reader.Rest().ToArray());
+    // Those that we know have records of their own.
+    internal static MultipartQuery Read(ref WireReader reader)
+    {
+        (uint experimenter, uint type) = (reader.U32(), reader.U32());
+        return (experimenter, type) == (ExperimenterMessage.Onf, FlowMonitorQuery.ExperimenterType)
+            ? FlowMonitorQuery.ReadBody(ref reader)
+            : new ExperimenterQuery(experimenter, type, reader.Rest().ToArray());
+    }
 
     internal override void Write(ref WireWriter writer)
     {
@@ -591,7 +598,13 @@ public sealed record ExperimenterAnswer(uint Experimenter, uint ExperimenterType
     public override MultipartType Kind => MultipartType.Experimenter;
 
     // struct ofp_experimenter_multipart_header: experimenter, exp_type, then what the experimenter wants
-    internal static ExperimenterAnswer Read(ref WireReader reader) => new(reader.U32(), reader.U32(), reader.Rest().ToArray());
+    internal static MultipartAnswer Read(ref WireReader reader)
+    {
+        (uint experimenter, uint type) = (reader.U32(), reader.U32());
+        return (experimenter, type) == (ExperimenterMessage.Onf, FlowMonitorQuery.ExperimenterType)
+            ? FlowUpdateAnswer.ReadBody(ref reader)
+            : new ExperimenterAnswer(experimenter, type, reader.Rest().ToArray());
+    }
 
     internal override void Write(ref WireWriter writer)
     {
