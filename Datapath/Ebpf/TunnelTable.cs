@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.Datapath.Links;
 using OvsBridge.Datapath.Tunnels;

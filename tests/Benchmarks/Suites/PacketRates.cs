@@ -24,6 +24,15 @@ internal static class PacketRates
         ("two outputs", ["in_port=1,actions=output:2,output:3"]),
     ];
 
+    /// <summary>Into a tunnel; the outer packets leave by a wire of the machine's own, to a neighbour that is nobody, as above.</summary>
+    private static readonly (string Name, string Remote, string Options)[] _tunnels =
+    [
+        ("GRE", "192.0.2.2", "type=gre,key=42"),
+        ("VXLAN", "192.0.2.2", "type=vxlan,key=42"),
+        ("Geneve", "192.0.2.2", "type=geneve,key=42"),
+        ("VXLAN over IPv6", "fd99::2", "type=vxlan,key=42,dst_port=4790"),
+    ];
+
     internal static Table Measure()
     {
         // To an address that is nobody's: what the second host's own stack would do with it is not what is measured.
@@ -49,7 +58,9 @@ internal static class PacketRates
                 Note("Linux bridge", Rate(net, ring, frame));
             }
 
-            using (OvsBridgePeer own = new(net))
+            Underlay(net);
+            string[] tunnelPorts = [.. _tunnels.SelectMany((tunnel, i) => new[] { "--port", $"tun{i}={10 + i},{tunnel.Options},remote_ip={tunnel.Remote}" })];
+            using (OvsBridgePeer own = new(net, tunnelPorts))
             {
                 own.Ofctl("add-meter", "meter=1,pktps,bands=type=drop,rate=100000000");
                 own.Ofctl("add-group", "group_id=1,type=select,bucket=output:2,bucket=output:2");
@@ -62,6 +73,13 @@ internal static class PacketRates
                     }
 
                     Note("OvsBridge: " + name, Rate(net, ring, frame));
+                }
+
+                for (int i = 0; i < _tunnels.Length; i++)
+                {
+                    own.Ofctl("del-flows");
+                    own.Ofctl("add-flow", $"in_port=1,actions=output:{10 + i}");
+                    Note("OvsBridge: into " + _tunnels[i].Name, Rate(net, ring, frame, "eth1"));
                 }
             }
 
@@ -90,14 +108,26 @@ internal static class PacketRates
         return table;
     }
 
-    private static double Rate(Netns net, PacketRing ring, byte[] frame)
+    private static void Underlay(Netns net)
+    {
+        net.InSwitch("ip", "link", "add", "under", "type", "veth", "peer", "name", "eth1", "netns", net.NamespaceOf("h2"));
+        net.InSwitch("sysctl", "-qw", "net.ipv6.conf.under.disable_ipv6=0");
+        net.InSwitch("ip", "address", "add", "192.0.2.1/24", "dev", "under");
+        net.InSwitch("ip", "address", "add", "fd99::1/64", "dev", "under", "nodad");
+        net.InSwitch("ip", "link", "set", "under", "up");
+        net.InHost("h2", "ip", "link", "set", "eth1", "up");
+        net.InSwitch("ip", "neigh", "add", "192.0.2.2", "lladdr", "02:00:00:00:00:77", "dev", "under", "nud", "permanent");
+        net.InSwitch("ip", "neigh", "add", "fd99::2", "lladdr", "02:00:00:00:00:77", "dev", "under", "nud", "permanent");
+    }
+
+    private static double Rate(Netns net, PacketRing ring, byte[] frame, string device = "eth0")
     {
         ring.SendFor(frame, TimeSpan.FromMilliseconds(100)); // flows in place, code compiled
-        long before = Readings.Received(net, "h2");
+        long before = Readings.Received(net, "h2", device);
         long start = System.Diagnostics.Stopwatch.GetTimestamp();
         ring.SendFor(frame, _time);
         double seconds = System.Diagnostics.Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return (Readings.Received(net, "h2") - before) / seconds;
+        return (Readings.Received(net, "h2", device) - before) / seconds;
     }
 
     private static string Ratio(double value) => value.ToString("0.00", CultureInfo.InvariantCulture);

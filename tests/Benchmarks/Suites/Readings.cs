@@ -7,11 +7,11 @@ namespace OvsBridge.Benchmarks.Suites;
 internal static class Readings
 {
     /// <summary>Packets that a host's interface has received.</summary>
-    internal static long Received(Netns net, string host)
+    internal static long Received(Netns net, string host, string device = "eth0")
     {
         string text = "";
         Netns.Inside(net.NamespaceOf(host), () => text = File.ReadAllText("/proc/thread-self/net/dev"));
-        string line = text.Split('\n').Single(l => l.TrimStart().StartsWith("eth0:", StringComparison.Ordinal));
+        string line = text.Split('\n').Single(l => l.TrimStart().StartsWith(device + ":", StringComparison.Ordinal));
         return long.Parse(line.Split(':')[1].Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
     }
 
