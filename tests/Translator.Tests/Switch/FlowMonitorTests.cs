@@ -1,3 +1,4 @@
+using OvsBridge.OpenFlow;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Errors;
 using OvsBridge.OpenFlow.Messages;
@@ -17,7 +18,7 @@ public sealed class FlowMonitorTests : SwitchFixture
     private static MultipartRequest Watch(FlowMonitorFlags flags, string match = "", uint outPort = OfPorts.Any, byte table = 0xff, uint id = 1) =>
         new(new FlowMonitorQuery([new FlowMonitorRequest(id, flags, outPort, table, Flows.Match(match))]));
 
-    private static IReadOnlyList<FlowUpdate> Updates(FakeController controller)
+    private static ValueList<FlowUpdate> Updates(FakeController controller)
     {
         MultipartReply reply = controller.Expect<MultipartReply>();
         return ((FlowUpdateAnswer)reply.Answer).Updates;
