@@ -5,6 +5,8 @@ PREFIX  ?= /usr/local
 DESTDIR ?=
 # no: leave out ahead-of-time code (a machine that can't fetch the crossgen package); starts more slowly
 READYTORUN ?= yes
+# links named ovs-ofctl and ovs-appctl: yes, no, or auto (unless the machine has such tools)
+OVS_NAMES ?= auto
 CONFORMANCE ?= $(if $(OVSBRIDGE_CONFORMANCE),$(OVSBRIDGE_CONFORMANCE),$(CURDIR)/../shared/conformance)
 
 ARTIFACTS := $(CURDIR)/artifacts
@@ -57,7 +59,7 @@ demo: deps build ## three hosts, a bridge and an SDN controller in network names
 	@scripts/demo.sh
 
 install: ## install artifacts/ under $(DESTDIR)$(PREFIX); run `make build` first
-	@scripts/install.sh "$(ARTIFACTS)" "$(DESTDIR)" "$(PREFIX)"
+	@scripts/install.sh "$(ARTIFACTS)" "$(DESTDIR)" "$(PREFIX)" "$(OVS_NAMES)"
 
 clean: ## remove what the build made
 	@rm -rf artifacts

@@ -38,6 +38,18 @@ public static class PacketParser
     public static bool TryParse(ReadOnlySpan<byte> frame, int length, bool gso, uint inPort, out FlowKey key) =>
         TryParse(frame, length, gso, inPort, out key, out _);
 
+    /// <summary>Parses a complete frame, and tells where in it the header of its transport starts.</summary>
+    /// <param name="frame">The frame with all VLAN tags, without FCS.</param>
+    /// <param name="key">The key.</param>
+    /// <param name="transportAt">Offset of the TCP, UDP, SCTP or ICMP header; 0: there is none that is known.</param>
+    /// <returns>False when the frame is too short to have a key.</returns>
+    public static bool TryParse(ReadOnlySpan<byte> frame, out FlowKey key, out int transportAt)
+    {
+        bool parsed = TryParse(frame, frame.Length, false, 0, out key, out PacketLayout layout);
+        transportAt = layout.TransportAt;
+        return parsed;
+    }
+
     internal static bool TryParse(ReadOnlySpan<byte> frame, uint inPort, out FlowKey key, out PacketLayout layout) =>
         TryParse(frame, frame.Length, false, inPort, out key, out layout);
 

@@ -1,3 +1,4 @@
+using OvsBridge.Host.Ofctl;
 using OvsBridge.Host.Options;
 
 namespace OvsBridge.Host;
@@ -18,7 +19,7 @@ internal static class Program
                 case "ovs-appctl":
                     return AppctlCommand.Run(name, arguments);
                 case "ovs-ofctl":
-                    return Ofctl(name);
+                    return OfctlCommand.Run(name, arguments);
             }
 
             switch (arguments)
@@ -30,7 +31,7 @@ internal static class Program
                 case ["appctl", ..]:
                     return AppctlCommand.Run("ovsbridge appctl", arguments.AsSpan(1));
                 case ["ofctl", ..]:
-                    return Ofctl("ovsbridge ofctl");
+                    return OfctlCommand.Run("ovsbridge ofctl", arguments.AsSpan(1));
                 case ["cleanup", ..]:
                     return CleanupCommand.Run(arguments[1..]);
                 case ["version" or "--version" or "-V"]:
@@ -55,19 +56,13 @@ internal static class Program
         }
     }
 
-    private static int Ofctl(string program)
-    {
-        Console.Error.WriteLine($"{program}: not there yet; Open vSwitch's own 'ovs-ofctl -O OpenFlow13' works on the bridge's .mgmt socket");
-        return Failed;
-    }
-
     private static void PrintHelp() => Console.WriteLine(
         """
         ovsbridge: an OpenFlow 1.3 switch whose data plane is eBPF
         usage: ovsbridge COMMAND [ARG]...
           run        the switch, in the foreground (see 'ovsbridge run --help')
           appctl     ask a running switch, as ovs-appctl does (see 'ovsbridge appctl --help')
-          ofctl      manage flows, as ovs-ofctl does (not there yet)
+          ofctl      ask and change switches, as ovs-ofctl does (see 'ovsbridge ofctl --help')
           cleanup    remove what a killed switch left behind (see 'ovsbridge cleanup --help')
           version    the version
         """);

@@ -1,4 +1,5 @@
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -37,7 +38,12 @@ public sealed class TlsFiles
         return new TlsFiles(SslStreamCertificateContext.Create(own!, chain, offline: true), authorities);
     }
 
-    internal async Task<SslStream> ConnectAsync(Stream inner, string host, CancellationToken stop)
+    /// <summary>Begins TLS as a client.</summary>
+    /// <param name="inner">A stream that is connected; it is closed with the result.</param>
+    /// <param name="host">Whom we mean to talk to, for the peer only.</param>
+    /// <param name="stop">Gives up.</param>
+    /// <exception cref="AuthenticationException">The peer has no certificate of our authority.</exception>
+    public async Task<SslStream> ConnectAsync(Stream inner, string host, CancellationToken stop)
     {
         var stream = new SslStream(inner);
         await stream.AuthenticateAsClientAsync(

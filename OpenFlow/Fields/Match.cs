@@ -39,6 +39,9 @@ public sealed class Match : IEquatable<Match>
     /// <summary>Whether <paramref name="key"/> is matched.</summary>
     public bool Matches(in FlowKey key) => key.MatchedBy(_value, Mask);
 
+    /// <summary>Whether any bit of this field matters, and its prerequisites are matched (key bits can be several fields': tcp_src, udp_src).</summary>
+    public bool Has(Field field) => field.Get(Mask) != 0 && new ProtocolState(_value, Mask).Meets(field.Needs);
+
     /// <summary>
     /// Whether every packet that <paramref name="other"/> matches is matched by this too (OpenFlow's non-strict
     /// comparison: this is the description in the request, other the flow entry).

@@ -224,11 +224,14 @@ internal sealed class ActionParser(PortNames? ports, Match? match)
     private void BarePort(in Word word)
     {
         string name = word.Key;
-        if (word.HasValue || !PortNames.TryParse(name, ports, out _))
+        if (word.HasValue)
         {
-            // "in_port" and the like are words; anything else with a value is an unknown action.
-            throw word.Error(word.HasValue && PortNames.TryParse(name, ports, out _) ? $"{name} takes no value" : $"unknown action {name}");
+            // "in_port" and the like are words; anything else with a value is an unknown action, and no switch need be asked for such a port.
+            throw word.Error(PortNames.TryParse(name, null, out _) ? $"{name} takes no value" : $"unknown action {name}");
         }
+
+        if (!PortNames.TryParse(name, ports, out _))
+            throw word.Error($"unknown action {name}");
 
         Output(word, name);
     }

@@ -27,9 +27,10 @@ public static partial class FlowSyntax
             text.Append(CultureInfo.InvariantCulture, $"duration={Duration(flow.DurationNs)}, ");
         }
 
-        if (statistics || flow.TableId != 0)
+        string table = PortNames.PrintTable(flow.TableId, ports);
+        if (statistics || table != "0")
         {
-            text.Append(CultureInfo.InvariantCulture, $"table={flow.TableId}, ");
+            text.Append("table=").Append(table).Append(", ");
         }
 
         if (statistics)
@@ -113,15 +114,16 @@ public static partial class FlowSyntax
         });
         if (flow.TableId != 0)
         {
-            text.Append(CultureInfo.InvariantCulture, $"table:{flow.TableId} ");
+            text.Append("table:").Append(PortNames.PrintTable(flow.TableId, ports)).Append(' ');
         }
 
         AppendMatch(text, flow.Priority, flow.Match, ports);
-        if (flow.CookieMask != 0)
+        // What is added has a cookie; what is changed or deleted is selected by one, or it means nothing.
+        if (flow.Command != FlowModCommand.Add)
         {
-            text.Append(CultureInfo.InvariantCulture, $"cookie:0x{flow.Cookie:x}/0x{flow.CookieMask:x} ");
+            text.Append(flow.CookieMask == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"cookie:0x{flow.Cookie:x}/0x{flow.CookieMask:x} "));
         }
-        else if (flow.Cookie != 0)
+        else if (flow.Cookie is not (0 or ulong.MaxValue))
         {
             text.Append(CultureInfo.InvariantCulture, $"cookie:0x{flow.Cookie:x} ");
         }
@@ -134,17 +136,20 @@ public static partial class FlowSyntax
         return text.Append("actions=").Append(InstructionText.Print(flow.Instructions, ports)).ToString();
     }
 
-    /// <summary>A time span as ovs-ofctl prints it: whole seconds, or with milliseconds when there are any.</summary>
+    /// <summary>A time span as ovs-ofctl prints it: whole seconds, or with as many decimals as it takes, but three at least.</summary>
     internal static string Duration(ulong nanoseconds)
     {
-        ulong milliseconds = nanoseconds % 1_000_000_000 / 1_000_000;
-        return milliseconds == 0
-            ? string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1_000_000_000}s")
-            : string.Create(CultureInfo.InvariantCulture, $"{nanoseconds / 1_000_000_000}.{milliseconds:d3}s");
+        ulong seconds = nanoseconds / 1_000_000_000, rest = nanoseconds % 1_000_000_000;
+        if (rest == 0)
+            return string.Create(CultureInfo.InvariantCulture, $"{seconds}s");
+        int digits = 9;
+        for (; digits > 3 && rest % 10 == 0; digits--)
+            rest /= 10;
+        return string.Create(CultureInfo.InvariantCulture, $"{seconds}.{rest.ToString("d" + digits, CultureInfo.InvariantCulture)}s");
     }
 
     // "priority=5,ip " with a blank behind it unless there is nothing to say
-    private static void AppendMatch(StringBuilder text, ushort priority, Match match, PortNames? ports)
+    internal static void AppendMatch(StringBuilder text, ushort priority, Match match, PortNames? ports)
     {
         int start = text.Length;
         if (priority != DefaultPriority)
@@ -162,11 +167,12 @@ public static partial class FlowSyntax
 
     private static void AppendCount(StringBuilder text, string name, ulong count)
     {
-        // all ones: not counted (OFPFF_NO_PKT_COUNTS)
-        if (count != ulong.MaxValue)
-        {
-            text.Append(CultureInfo.InvariantCulture, $"{name}={count}, ");
-        }
+        text.Append(name).Append('=');
+        if (count == ulong.MaxValue)
+            text.Append('?'); // not counted (OFPFF_NO_PKT_COUNTS)
+        else
+            text.Append(count);
+        text.Append(", ");
     }
 
     private static void AppendTimeout(StringBuilder text, string name, ushort seconds)

@@ -71,6 +71,15 @@ public static partial class FlowSyntax
         }
     }
 
+    /// <summary>The match field that a word of a flow stands for, by any of its names, or null: <c>nw_src</c>, <c>dl_vlan</c>, <c>nw_tos</c>.</summary>
+    public static Field? FindField(string name) => name switch
+    {
+        "dl_vlan" => FieldTable.VlanVid,
+        "vlan_tci" => KeyFields.VlanTci,
+        "nw_tos" => FieldTable.IpDscp,
+        _ => FieldNames.Find(name),
+    };
+
     /// <summary>Reads a flow as add-flow, mod-flows or del-flows take it.</summary>
     /// <param name="line">
     /// Words separated by commas or blanks: a match, table, priority, cookie[/mask], time-outs, flags, out_port and out_group
@@ -145,7 +154,7 @@ public static partial class FlowSyntax
             case "priority" when command == FlowModCommand.Delete:
                 throw word.Error("a priority is for deletions with --strict only");
             case "table":
-                return flow with { TableId = (byte)Numbers.Parse(word, "a table", delete ? FlowMod.AllTables : 254ul) };
+                return flow with { TableId = PortNames.ParseTable(word, ports, delete ? FlowMod.AllTables : 254ul) };
             case "priority":
                 return flow with { Priority = (ushort)Numbers.Parse(word, "a priority", ushort.MaxValue) };
             case "idle_timeout":

@@ -138,7 +138,7 @@ public static class InstructionText
             case "write_metadata":
                 return ParseMetadata(word);
             default:
-                return new GotoTableInstruction((byte)Numbers.Parse(word, "a table", 254));
+                return new GotoTableInstruction(PortNames.ParseTable(word, ports, 254));
         }
     }
 
@@ -186,7 +186,7 @@ public static class InstructionText
 
                 break;
             case GotoTableInstruction i:
-                text.Append(CultureInfo.InvariantCulture, $"goto_table:{i.TableId}");
+                text.Append("goto_table:").Append(PortNames.PrintTable(i.TableId, ports));
                 break;
             case ExperimenterInstruction i:
                 text.Append(CultureInfo.InvariantCulture, $"experimenter_instruction(0x{i.Experimenter:x8},{Convert.ToHexStringLower(i.Body.AsSpan())})");

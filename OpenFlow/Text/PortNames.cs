@@ -3,7 +3,7 @@ using OvsBridge.OpenFlow.Actions;
 
 namespace OvsBridge.OpenFlow.Text;
 
-/// <summary>Looks up ports by number and by name, so that text may use interface names.</summary>
+/// <summary>Looks up ports, and maybe tables, by number and by name, so that text may use names.</summary>
 /// <param name="NameOf">Name of a port (OpenFlow number), or null.</param>
 /// <param name="NumberOf">OpenFlow number of a named port, or null.</param>
 public sealed record PortNames(Func<uint, string?> NameOf, Func<string, uint?> NumberOf)
@@ -19,6 +19,26 @@ public sealed record PortNames(Func<uint, string?> NameOf, Func<string, uint?> N
         ("LOCAL", OfPorts.Local),
         ("ANY", OfPorts.Any),
     ];
+
+    /// <summary>Name of a table, or null; null: tables have no names.</summary>
+    public Func<byte, string?>? TableNameOf { get; init; }
+
+    /// <summary>Number of a named table, or null; null: tables have no names.</summary>
+    public Func<string, byte?>? TableNumberOf { get; init; }
+
+    /// <summary>A table as Open vSwitch prints it: its name if known, else the number.</summary>
+    internal static string PrintTable(byte table, PortNames? names) =>
+        names?.TableNameOf?.Invoke(table) is { Length: > 0 } name ? Quoted(name) : table.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>Reads a table: number, or a name.</summary>
+    internal static byte ParseTable(in Word word, PortNames? names, ulong max)
+    {
+        string text = word.Need("a table");
+        string plain = text is ['"', .. var inner, '"'] ? inner : text;
+        if (!char.IsAsciiDigit(text[0]) && names?.TableNumberOf?.Invoke(plain) is { } known)
+            return known;
+        return (byte)Numbers.Parse(word, "a table", max);
+    }
 
     /// <summary>A port as Open vSwitch prints it: reserved name, interface name if known, else the number.</summary>
     public static string Print(uint port, PortNames? names)
@@ -45,7 +65,7 @@ public sealed record PortNames(Func<uint, string?> NameOf, Func<string, uint?> N
     /// Reads a port: number, reserved name in any case, or interface name (which may be quoted). 65534 is OFPP_LOCAL, as
     /// in OpenFlow 1.0.
     /// </summary>
-    internal static bool TryParse(string text, PortNames? names, out uint port)
+    public static bool TryParse(string text, PortNames? names, out uint port)
     {
         if (Numbers.TryParse(text, out UInt128 number))
         {

@@ -73,6 +73,9 @@ public sealed class OvsSwitch : IDisposable
         }
     }
 
+    /// <summary>Where its bridge can be managed, as a target of ovs-ofctl.</summary>
+    public string Management => "unix:" + PathOf("br0.mgmt");
+
     /// <summary>Asks ovs-vswitchd; the answer must not be an error.</summary>
     /// <param name="command">Command, as behind ovs-appctl.</param>
     /// <param name="arguments">Its arguments.</param>
