@@ -131,6 +131,9 @@ public interface IDatapath : IDisposable
 
     /// <summary>The counters.</summary>
     DatapathStats ReadDatapathStats();
+
+    /// <summary>What became of packets that came in at a port, since it was added; null when there is no such port.</summary>
+    DpPortStats? ReadPortStats(uint number);
 }
 
 /// <summary>What became of a flow that was to be put.</summary>
@@ -208,7 +211,18 @@ public sealed record DpPort(uint Number, string Name, int IfIndex, DpPortFlags F
 {
     /// <summary>What the port does if it is a tunnel, which has no interface (<see cref="IfIndex"/> is 0); null: it is an interface.</summary>
     public TunnelConfig? Tunnel { get; init; }
+
+    /// <summary>Most packets a second that it may send to user space, whatever the reason; 0: any. More are <see cref="DropReason.UpcallLimit"/>.</summary>
+    public uint UpcallRate { get; init; }
+
+    /// <summary>Most at once after a pause; 0: a quarter of the rate.</summary>
+    public uint UpcallBurst { get; init; }
 }
+
+/// <summary>Counters of a port.</summary>
+/// <param name="Upcalls">Upcalls written.</param>
+/// <param name="Drops">Drops by <see cref="DropReason"/>; index is the reason.</param>
+public sealed record DpPortStats(ulong Upcalls, IReadOnlyList<ulong> Drops);
 
 /// <summary>Names an installed megaflow; only the datapath that made it knows what is inside.</summary>
 public abstract class MegaflowHandle
@@ -229,11 +243,34 @@ public sealed record AdoptedFlow(MegaflowHandle Handle, FlowKey Key, FlowKey Mas
 /// <param name="TcpFlags">Union of the TCP flags seen.</param>
 public readonly record struct MegaflowStats(ulong Packets, ulong Bytes, ulong UsedNs, ushort TcpFlags);
 
-/// <summary>Counters of a datapath: every packet that enters is in one of hit and miss, or dropped before.</summary>
+/// <summary>
+/// Counters of a datapath. Every packet, and every copy of one, has one end: while nothing is under way,
+/// <see cref="Rx"/> + <see cref="Executed"/> + <see cref="Copies"/> is the sum of <see cref="Tx"/>, <see cref="Sent"/>, <see cref="Upcalls"/>,
+/// <see cref="Raised"/>, <see cref="Consumed"/> and all <see cref="Drops"/>; and <see cref="Rx"/> + <see cref="Recirculated"/> is that of <see cref="Hit"/>,
+/// <see cref="Miss"/> and <see cref="Unparsed"/>.
+/// </summary>
 public sealed record DatapathStats
 {
     /// <summary>Packets that entered.</summary>
     public ulong Rx { get; init; }
+
+    /// <summary>Packets that user space held and gave to <see cref="IDatapath.Execute"/>.</summary>
+    public ulong Executed { get; init; }
+
+    /// <summary>Copies made of packets that went on: for an output, for user space, or only to be dropped in its place.</summary>
+    public ulong Copies { get; init; }
+
+    /// <summary>Packets of which only copies were wanted.</summary>
+    public ulong Consumed { get; init; }
+
+    /// <summary>Packets dropped before a lookup.</summary>
+    public ulong Unparsed { get; init; }
+
+    /// <summary>Outputs of executed packets that the kernel took.</summary>
+    public ulong Sent { get; init; }
+
+    /// <summary>What executed packets handed to their sink.</summary>
+    public ulong Raised { get; init; }
 
     /// <summary>Lookups that found a megaflow.</summary>
     public ulong Hit { get; init; }

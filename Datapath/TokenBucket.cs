@@ -28,6 +28,12 @@ internal static class TokenBucket
         return (ulong)UInt128.Min(time, MaxBurst);
     }
 
+    /// <summary>Cost of a packet and burst, in 2^-6 ns, of what a port may send up: <see cref="DpPort.UpcallRate"/>; no limit: 0.</summary>
+    public static (ulong Cost, ulong Burst) OfUpcalls(DpPort port) => port.UpcallRate == 0
+        ? default
+        : (UnitCost(port.UpcallRate, packets: true) >> (Abi.MeterCostShift - Abi.MeterTimeShift),
+            BurstTime(port.UpcallRate, port.UpcallBurst != 0 ? port.UpcallBurst : Math.Max(1, port.UpcallRate / 4)));
+
     /// <summary>Takes the tokens for a packet if they are there, or if the bucket is full.</summary>
     /// <param name="fullAt">The bucket.</param>
     /// <param name="now">The time in 2^-6 ns; may wrap.</param>

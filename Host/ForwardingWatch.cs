@@ -26,6 +26,7 @@ internal sealed partial class ForwardingWatch : IDisposable
     private ITimer? _timer;
     private long _faults, _givenUp;
     private ulong _lost;
+    private readonly Dictionary<uint, ulong> _limited = [];
 
     /// <summary>Makes it; <see cref="Start"/> begins.</summary>
     public ForwardingWatch(Forwarding forwarding, IDatapath datapath, TimeProvider time, ILogger logger)
@@ -44,8 +45,14 @@ internal sealed partial class ForwardingWatch : IDisposable
     /// <summary>Most megaflows that a look has seen.</summary>
     public int MostMegaflows { get; private set; }
 
-    /// <summary>Begins to look.</summary>
-    public void Start() => _timer = _time.CreateTimer(_ => Look(), null, Interval, Interval);
+    /// <summary>Begins to look. What a former process has counted is not told again.</summary>
+    public void Start()
+    {
+        _lost = _datapath.ReadDatapathStats().Lost;
+        foreach (DpPort port in _datapath.Ports)
+            _limited[port.Number] = Limited(port);
+        _timer = _time.CreateTimer(_ => Look(), null, Interval, Interval);
+    }
 
     /// <summary>The counters with their rates: a second in the last five seconds, in the last minute, in the last hour.</summary>
     public IReadOnlyList<(string Name, long Total, double Recent, double Minute, double Hour)> Coverage()
@@ -93,7 +100,16 @@ internal sealed partial class ForwardingWatch : IDisposable
         if (lost > _lost)
             LogLost(lost - _lost);
         (_faults, _givenUp, _lost) = (faults, givenUp, lost);
+        foreach (DpPort port in _datapath.Ports)
+        {
+            ulong limited = Limited(port), before = _limited.GetValueOrDefault(port.Number);
+            _limited[port.Number] = limited;
+            if (limited > before)
+                LogLimited(port.Name, limited - before, port.UpcallRate);
+        }
     }
+
+    private ulong Limited(DpPort port) => _datapath.ReadPortStats(port.Number)?.Drops[(int)DropReason.UpcallLimit] ?? 0;
 
     private IEnumerable<(string Name, long Value)> Read()
     {
@@ -119,6 +135,9 @@ internal sealed partial class ForwardingWatch : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "the translation of {count} packets was given up; the last: {reason}")]
     private partial void LogGivenUp(long count, string? reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "port {name}: {count} packets for user space were dropped, beyond its {rate} a second (--upcall-rate)")]
+    private partial void LogLimited(string name, ulong count, uint rate);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{count} packets were lost on their way to user space: it does not keep up")]
     private partial void LogLost(ulong count);

@@ -9,7 +9,7 @@ using OvsBridge.Translator.Tables;
 namespace OvsBridge.Host;
 
 /// <summary>Ports without interfaces, for <c>--datapath memory</c>: always there, up as long as OpenFlow does not say otherwise.</summary>
-internal sealed class MemoryPorts(IReadOnlyList<PortOption> ports, IDatapath datapath, TimeProvider time) : IPorts
+internal sealed class MemoryPorts(SwitchOptions options, IDatapath datapath, TimeProvider time) : IPorts
 {
     private OfSwitch? _switch;
 
@@ -18,10 +18,10 @@ internal sealed class MemoryPorts(IReadOnlyList<PortOption> ports, IDatapath dat
     {
         _switch = @switch;
         int ifIndex = 1;
-        foreach (PortOption option in ports)
+        foreach (PortOption option in options.Ports)
         {
             uint number = option.Number == OfPorts.Local ? OfPorts.DatapathLocal : option.Number;
-            datapath.AddPort(new DpPort(number, option.Interface, ifIndex));
+            datapath.AddPort(option.ToDatapath(number, ifIndex, options));
             PortDescription description = new() { PortNo = option.Number, Name = option.Interface, HwAddr = 0x0200_0000_0000UL | number };
             @switch.PortAdded(new SwitchPort(description, number, ifIndex++, time.GetTimestamp()));
         }

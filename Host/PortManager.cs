@@ -24,7 +24,8 @@ internal sealed partial class PortManager : IPorts
     private readonly PromiscuousMode _promiscuous;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
-    private readonly Dictionary<string, uint> _numbers;
+    private readonly SwitchOptions _options;
+    private readonly Dictionary<string, PortOption> _wanted;
     private readonly IReadOnlyList<PortOption> _tunnels;
     private readonly LocalDevice? _local;
     private readonly Dictionary<uint, SwitchPort> _ports = [];
@@ -38,11 +39,12 @@ internal sealed partial class PortManager : IPorts
     /// <summary>Prepares; <see cref="Start"/> adds the ports.</summary>
     /// <exception cref="DatapathException">The kernel refuses.</exception>
     public PortManager(
-        IReadOnlyList<PortOption> ports, LocalDevice? local, LinkTable links, IDatapath datapath, TimeProvider time, ILogger logger)
+        SwitchOptions options, LocalDevice? local, LinkTable links, IDatapath datapath, TimeProvider time, ILogger logger)
     {
+        _options = options;
         _local = local;
-        _numbers = ports.Where(port => port.Tunnel is null).ToDictionary(port => port.Interface, port => port.Number);
-        _tunnels = [.. ports.Where(port => port.Tunnel is not null)];
+        _wanted = options.Ports.Where(port => port.Tunnel is null).ToDictionary(port => port.Interface);
+        _tunnels = [.. options.Ports.Where(port => port.Tunnel is not null)];
         _links = links;
         _datapath = datapath;
         _time = time;
@@ -103,12 +105,12 @@ internal sealed partial class PortManager : IPorts
     public bool LeaveBehind { get; set; }
 
     /// <summary>The ports that <see cref="Start"/> adds, for the datapath.</summary>
-    public static IReadOnlyList<DpPort> Wanted(IReadOnlyList<PortOption> ports, IReadOnlyList<Link> links, LocalDevice? local)
+    public static IReadOnlyList<DpPort> Wanted(SwitchOptions options, IReadOnlyList<Link> links, LocalDevice? local)
     {
-        List<DpPort> wanted = [.. ports.Where(port => port.Tunnel is null).Zip(links, (port, link) => new DpPort(DatapathNumber(port.Number), link.Name, link.IfIndex))];
-        wanted.AddRange(ports.Where(port => port.Tunnel is not null).Select(TunnelPort));
+        List<DpPort> wanted = [.. options.Ports.Where(port => port.Tunnel is null).Zip(links, (port, link) => port.ToDatapath(DatapathNumber(port.Number), link.IfIndex, options))];
+        wanted.AddRange(options.Ports.Where(port => port.Tunnel is not null).Select(port => port.ToDatapath(port.Number, 0, options)));
         if (local is not null)
-            wanted.Add(new DpPort(OfPorts.DatapathLocal, local.Name, local.PortIfIndex));
+            wanted.Add(LocalOption(local).ToDatapath(OfPorts.DatapathLocal, local.PortIfIndex, options));
         return wanted;
     }
 
@@ -140,8 +142,6 @@ internal sealed partial class PortManager : IPorts
         _promiscuous.Dispose();
     }
 
-    private static DpPort TunnelPort(PortOption port) => new(port.Number, port.Interface, 0) { Tunnel = port.Tunnel };
-
     /// <summary>A tunnel has no interface: it is there from the start, and up as long as OpenFlow does not say otherwise.</summary>
     private void AddTunnel(PortOption option)
     {
@@ -149,7 +149,7 @@ internal sealed partial class PortManager : IPorts
         SwitchPort port = new(description, option.Number, 0, _time.GetTimestamp()) { IsTunnel = true };
         try
         {
-            _datapath.AddPort(TunnelPort(option));
+            _datapath.AddPort(option.ToDatapath(option.Number, 0, _options));
         }
         catch (Exception exception) when (exception is ArgumentException or DatapathException)
         {
@@ -199,20 +199,21 @@ internal sealed partial class PortManager : IPorts
         }
 
         string? before = change.Before?.Name, after = change.After?.Name;
-        if (before is not null && before != after && _numbers.TryGetValue(before, out uint left) && _ports.Remove(left, out SwitchPort? old))
+        if (before is not null && before != after && _wanted.TryGetValue(before, out PortOption? left) && _ports.Remove(left.Number, out SwitchPort? old))
         {
-            LogGone(before, left);
-            Remove(left, old);
+            LogGone(before, left.Number);
+            Remove(left.Number, old);
             FollowPorts();
         }
 
-        if (after is null || !_numbers.TryGetValue(after, out uint number))
+        if (after is null || !_wanted.TryGetValue(after, out PortOption? option))
             return;
+        uint number = option.Number;
         if (!_ports.TryGetValue(number, out SwitchPort? known))
         {
             if (change.After!.IsEthernet)
             {
-                Add(number, change.After.Name, change.After.IfIndex, Describe(number, change.After));
+                Add(option, change.After.IfIndex, Describe(number, change.After));
                 _interfaces[number] = change.After;
             }
             else
@@ -251,7 +252,7 @@ internal sealed partial class PortManager : IPorts
         if (known)
             Update(OfPorts.Local, port!, description);
         else
-            Add(OfPorts.Local, _local.Name, _local.PortIfIndex, description);
+            Add(LocalOption(_local), _local.PortIfIndex, description);
     }
 
     private void FollowPorts()
@@ -274,10 +275,12 @@ internal sealed partial class PortManager : IPorts
         _switch!.PortRemoved(number);
     }
 
-    private void Add(uint number, string name, int ifIndex, PortDescription description)
+    private static PortOption LocalOption(LocalDevice device) => new(device.Name, OfPorts.Local);
+
+    private void Add(PortOption option, int ifIndex, PortDescription description)
     {
-        SwitchPort port = new(description, DatapathNumber(number), ifIndex, _time.GetTimestamp());
-        _datapath.AddPort(new DpPort(port.DatapathPort, name, ifIndex));
+        SwitchPort port = new(description, DatapathNumber(option.Number), ifIndex, _time.GetTimestamp());
+        _datapath.AddPort(option.ToDatapath(port.DatapathPort, ifIndex, _options));
         try
         {
             _promiscuous.Add(ifIndex);
@@ -289,8 +292,8 @@ internal sealed partial class PortManager : IPorts
             throw;
         }
 
-        _ports.Add(number, port);
-        LogAdded(_starting ? LogLevel.Debug : LogLevel.Information, name, number);
+        _ports.Add(option.Number, port);
+        LogAdded(_starting ? LogLevel.Debug : LogLevel.Information, option.Interface, option.Number);
     }
 
     private void Detach(SwitchPort port)

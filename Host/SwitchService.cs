@@ -51,10 +51,10 @@ internal sealed class SwitchService(SwitchOptions options, LogControl logs, IHos
         LinkTable? links = options.Datapath == DatapathKind.Memory ? null : Undo(new LinkTable());
         IReadOnlyList<Link> ports = links is null ? [] : PortManager.Check(options.Ports, links);
         LocalDevice? local = links is not null && options.LocalPort ? Undo(LocalDevice.Open(options.Bridge, ports, links)) : null;
-        IDatapath datapath = Undo(DatapathFactory.Open(options, PortManager.Wanted(options.Ports, ports, local)));
+        IDatapath datapath = Undo(DatapathFactory.Open(options, PortManager.Wanted(options, ports, local)));
         IPorts portManager = links is null
-            ? new MemoryPorts(options.Ports, datapath, time)
-            : new PortManager(options.Ports, local, links, datapath, time, logs.CreateLogger<PortManager>());
+            ? new MemoryPorts(options, datapath, time)
+            : new PortManager(options, local, links, datapath, time, logs.CreateLogger<PortManager>());
         _undo.Push(() => Dispose(portManager));
 
         Pipeline pipeline = Undo(Pipeline.Make(options, DatapathId(ports), datapath, portManager, time, logs));

@@ -27,6 +27,7 @@
 #define OVSB_MAX_PORTS		65536	/* datapath port numbers, index of out_ports */
 #define OVSB_IN_PORT_SLOTS	4096	/* open-addressed table by ifindex, power of two */
 #define OVSB_IN_PORT_PROBES	16	/* slots searched from the home slot on */
+#define OVSB_PORT_SLOTS		4096	/* of ports' budgets and counters; slot 0 is that of no port */
 #define OVSB_BUCKET_SLOTS	7	/* flow references of one bucket */
 #define OVSB_CACHE_SLOTS	8192	/* of each CPU's flow cache, a power of two */
 #define OVSB_ACTION_BLOCK	128	/* bytes of a struct action_block */
@@ -136,7 +137,7 @@ struct in_port {
 	__u32 ifindex;
 	__u32 port;		/* datapath port number */
 	__u32 flags;
-	__u32 _pad;
+	__u32 slot;		/* of the port, index into upcall_budgets and port_stats */
 };
 
 _Static_assert(sizeof(struct in_port) == 16, "in_port");
@@ -145,9 +146,24 @@ _Static_assert(sizeof(struct in_port) == 16, "in_port");
 struct out_port {
 	__u32 ifindex;
 	__u32 flags;		/* OVSB_PORT_*; 0: no such port */
+	__u32 slot;		/* as in_port.slot */
+	__u32 _pad[5];
 };
 
-_Static_assert(sizeof(struct out_port) == 8, "out_port");
+_Static_assert(sizeof(struct out_port) == 32, "out_port");
+
+/*
+ * map upcall_budgets: index is the port's slot.  How many packets a port may send up, whatever the reason: a token bucket as
+ * struct meter_band has it.  Programs on all CPUs take from it by compare-and-swap.  cost and burst may change at any time, one by one.
+ */
+struct upcall_budget {
+	__u64 full_at;		/* CLOCK_MONOTONIC in 2^-6 ns */
+	__u64 cost;		/* of a packet, in 2^-6 ns; 0: no limit */
+	__u64 burst;		/* in 2^-6 ns */
+	__u64 _pad;
+};
+
+_Static_assert(sizeof(struct upcall_budget) == 32, "upcall_budget");
 
 /* ---- the flow table ---------------------------------------------------------------------------------------------- */
 
@@ -686,8 +702,11 @@ enum drop_reason {
 };
 
 /*
- * map dp_stats: index is the CPU; written by that CPU only.  rx = hit + miss + the drops before the lookup; recirculated
- * packets count in hit and miss again, and in recirc.
+ * map dp_stats: index is the CPU; written by that CPU only.  Two sums hold whenever no program runs (docs/datapath-abi.md,
+ * "Every packet has an end"):
+ *
+ *	rx + recirc = hit + miss + unparsed
+ *	rx + copies = tx + upcalls + consumed + all of drop_stats but DROP_NESTED
  */
 struct dp_stats {
 	/* written for each packet: one cache line */
@@ -703,9 +722,24 @@ struct dp_stats {
 	__u64 miss;		/* no megaflow found */
 	__u64 upcalls;		/* records written, whatever the reason */
 	__u64 lost;		/* records that the perf buffer refused */
-	__u64 _pad[5];
+	__u64 copies;		/* made of a packet that went on: for an output, for user space, or only to be dropped in its place */
+	__u64 consumed;		/* packets of which only copies were wanted */
+	__u64 unparsed;		/* dropped before a lookup */
+	__u64 _pad[2];
 };
 
 _Static_assert(sizeof(struct dp_stats) == 128, "dp_stats");
+
+/*
+ * map port_stats: index is cpu * OVSB_PORT_SLOTS + slot of the port that the packet came in by; CPUs as in flow_stats.  User space zeroes a
+ * slot before it gives it to a port.
+ */
+struct port_stats {
+	__u64 upcalls;			/* records written */
+	__u64 _pad[7];
+	__u64 drops[__DROP_MAX];	/* by reason; DROP_NESTED counts for no port */
+};
+
+_Static_assert(sizeof(struct port_stats) == 320, "port_stats");
 
 #endif /* OVSB_ABI_H */

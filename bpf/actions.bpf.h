@@ -33,11 +33,12 @@ static __always_inline void output(struct scratch *s, __u32 number)
 {
 	const struct out_port *port = bpf_map_lookup_elem(&out_ports, &number);
 
-	s->handled = 1;
 	if (!port || !(port->flags & OVSB_PORT_UP) || (port->flags & OVSB_PORT_NO_FWD)) {
-		drop(s->cpu, DROP_NO_OUT_PORT);
+		copied(s);
+		drop(s, DROP_NO_OUT_PORT);
 		return;
 	}
+	s->handled = 1;
 	s->pending = port->flags & OVSB_PORT_TUNNEL ? number : port->ifindex;
 	s->pending_flags = port->flags;
 }
@@ -52,10 +53,11 @@ __noinline int output_clone(struct __sk_buff *skb, struct scratch *s)
 		return 0;
 	cpu = s->cpu; /* a copy: before 6.2 a key can't be in a function's argument */
 	stats = bpf_map_lookup_elem(&dp_stats, &cpu);
+	copied(s);
 	if (s->pending_flags & OVSB_PORT_TUNNEL)
 		tunnel_upcall(skb, s, s->pending); /* a clone would leave the tunnel's headers on the packet */
 	else if (bpf_clone_redirect(skb, s->pending, 0) < 0)
-		drop(s->cpu, DROP_ACTION_ERROR);
+		drop(s, DROP_ACTION_ERROR);
 	else if (stats)
 		stats->tx++;
 	s->pending = 0;
@@ -83,8 +85,12 @@ __noinline int output_beside_tunnel(struct __sk_buff *skb, struct scratch *s, __
 /* The program is over: the pending output takes the packet with it. */
 static __always_inline int finish(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
 {
-	if (!s->pending)
-		return s->handled ? TC_ACT_SHOT : drop(s->cpu, DROP_ACTION);
+	if (!s->pending) {
+		if (!s->handled)
+			return drop(s, DROP_ACTION);
+		stats->consumed++;
+		return TC_ACT_SHOT;
+	}
 	if (s->pending_flags & OVSB_PORT_TUNNEL)
 		return tunnel_output(skb, s, stats, s->pending);
 	stats->tx++;
@@ -132,9 +138,9 @@ static __always_inline __u32 length_of(struct __sk_buff *skb)
 static __always_inline void to_userspace(struct __sk_buff *skb, struct scratch *s, __u32 reason,
 					 const struct dp_userspace *request)
 {
+	copied(s);
 	if (request->meter && meter(request->meter - 1, length_of(skb)) == METER_EXCEEDED) {
-		s->handled = 1;
-		drop(s->cpu, DROP_METER);
+		drop(s, DROP_METER);
 		return;
 	}
 	upcall(skb, s, reason, request->cookie, request->max_len);
@@ -233,8 +239,8 @@ __noinline int run_action(struct __sk_buff *skb, struct scratch *s, const struct
 		s->tunnelled = 1;
 		return 0;
 	case DP_ACT_DROP:
-		drop(s->cpu, a->arg && a->arg < __DROP_MAX ? a->arg : DROP_EXPLICIT);
-		s->handled = 1;
+		copied(s);
+		drop(s, a->arg && a->arg < __DROP_MAX ? a->arg : DROP_EXPLICIT);
 		return STEP_FINISHED;
 	default:
 		return DROP_BAD_PROGRAM;
@@ -255,7 +261,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 	s->hash = 0;
 	s->tunnelled = 0;
 	if (!first || !b)
-		return drop(s->cpu, first ? DROP_BAD_PROGRAM : DROP_ACTION);
+		return drop(s, first ? DROP_BAD_PROGRAM : DROP_ACTION);
 
 	for (int i = 0; i <= OVSB_MAX_ACTIONS; i++) {
 		const struct dp_action *a;
@@ -296,7 +302,7 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 			break;
 		reason = DROP_BAD_PROGRAM;
 	}
-	return drop(s->cpu, reason);
+	return drop(s, reason);
 }
 
 /*
@@ -311,7 +317,7 @@ static __always_inline int run_usual(struct __sk_buff *skb, struct scratch *s, s
 	__u32 at = 0, number;
 
 	if (!b)
-		return drop(s->cpu, DROP_BAD_PROGRAM);
+		return drop(s, DROP_BAD_PROGRAM);
 	a = (const void *)b->data;
 	if (a->type == DP_ACT_SET_ETH) {
 		const struct set_eth *set = (const void *)b->data;
@@ -328,8 +334,11 @@ static __always_inline int run_usual(struct __sk_buff *skb, struct scratch *s, s
 		return run_program(skb, s, stats, first, at);
 	number = a->arg;
 	port = bpf_map_lookup_elem(&out_ports, &number);
-	if (!port || (port->flags & (OVSB_PORT_UP | OVSB_PORT_NO_FWD | OVSB_PORT_TUNNEL)) != OVSB_PORT_UP)
-		return run_program(skb, s, stats, first, at);
+	if (!port || (port->flags & (OVSB_PORT_UP | OVSB_PORT_NO_FWD | OVSB_PORT_TUNNEL)) != OVSB_PORT_UP) {
+		if (port && (port->flags & (OVSB_PORT_UP | OVSB_PORT_NO_FWD)) == OVSB_PORT_UP)
+			return run_program(skb, s, stats, first, at);
+		return drop(s, DROP_NO_OUT_PORT);
+	}
 	stats->tx++;
 	if (port->flags & OVSB_PORT_PEER)
 		return bpf_redirect_peer(port->ifindex, 0);

@@ -86,9 +86,16 @@ static __always_inline void count_flow(struct scratch *s, __u32 flow)
 /* A packet that came to no lookup. */
 __noinline int drop_unparsed(struct __sk_buff *skb, struct scratch *s, __u32 port, __u32 reason)
 {
+	struct dp_stats *stats;
+	__u32 cpu;
+
 	if (!s)
 		return TC_ACT_SHOT;
-	drop(s->cpu, reason);
+	cpu = s->cpu; /* a copy: before 6.2 a key can't be in a function's argument */
+	stats = bpf_map_lookup_elem(&dp_stats, &cpu);
+	if (stats)
+		stats->unparsed++;
+	drop(s, reason);
 	if (table_head.sample_rate) {
 		__builtin_memset(&s->up.key, 0, sizeof(s->up.key));
 		s->up.key.in_port = port;
@@ -185,7 +192,7 @@ static __always_inline int classify(struct __sk_buff *skb, struct scratch *s, st
 		sample(skb, s, FOUND_FLOW(found));
 	for (int round = 0; verdict == VERDICT_RECIRC; round++) {
 		if (round == OVSB_MAX_RECIRC)
-			return drop(s->cpu, DROP_RECIRC_LIMIT);
+			return drop(s, DROP_RECIRC_LIMIT);
 		found = lookup_again(skb, s, stats, number);
 		if (found == NO_FLOW)
 			return TC_ACT_SHOT;
@@ -205,8 +212,10 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 	stats->rx_bytes += s->len;
 	if (table_head.sample_rate)
 		choose_sample(s);
+	s->slot = 0;
 	if (!port)
 		return drop_unparsed(skb, s, 0, DROP_BAD_PORT);
+	s->slot = port->slot;
 	if (port->flags & OVSB_PORT_NO_RECV)
 		return drop_unparsed(skb, s, port->port, DROP_PORT_NO_RECV);
 	return classify(skb, s, stats, port->port, 0);
@@ -222,17 +231,20 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s, str
 	/* what contradicts itself has no key that would tell whose it is */
 	if (reason == TUNNEL_OURS && !tunnel_owner(s))
 		return TC_ACT_UNSPEC;
+	s->len = length_of(skb);
 	stats->rx++;
-	stats->rx_bytes += length_of(skb);
-	if (reason != TUNNEL_OURS)
-		return drop(s->cpu, reason);
+	stats->rx_bytes += s->len;
 	if (table_head.sample_rate)
 		choose_sample(s);
+	s->slot = 0;
+	if (reason != TUNNEL_OURS)
+		return drop_unparsed(skb, s, 0, reason);
 	number = s->way.number;
 	counters = tunnel_counters(s->cpu, s->way.tunnel);
 	port = bpf_map_lookup_elem(&out_ports, &number);
 	if (!port || !counters)
 		return drop_unparsed(skb, s, number, DROP_BAD_PORT);
+	s->slot = port->slot;
 	reason = port->flags & OVSB_PORT_NO_RECV ? DROP_PORT_NO_RECV : tunnel_strip(skb, s);
 	if (reason) {
 		counters->rx_dropped++;
@@ -260,7 +272,8 @@ int dp_tc_ingress(struct __sk_buff *skb)
 	if (turn & 1) {
 		/* On this CPU a run is not over yet (a device that delivers at once; PREEMPT_RT): scratch is taken. */
 		__sync_fetch_and_add(&stats->running, -1);
-		return drop(cpu, DROP_NESTED);
+		count_drop(cpu, DROP_NESTED);
+		return TC_ACT_SHOT;
 	}
 	s->cpu = cpu;
 	verdict = forward(skb, s, stats);

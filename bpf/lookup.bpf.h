@@ -344,7 +344,6 @@ static __always_inline __u64 lookup_flow(struct scratch *s, struct dp_stats *sta
 					return found;
 				}
 			}
-			cache_missed(s, stats);
 		}
 	}
 
@@ -355,8 +354,12 @@ static __always_inline __u64 lookup_flow(struct scratch *s, struct dp_stats *sta
 		count_mask(list, number, s->cpu);
 	else
 		found = search_masks(key, stats, s->cpu, active, 1);
-	if (slot && found != NO_FLOW)
+	if (found == NO_FLOW)
+		return found; /* nothing that a cache could know: a storm of such packets is not to switch it off */
+	if (slot) {
+		cache_missed(s, stats);
 		*(volatile __u64 *)slot = (found << 32) | hash;
+	}
 	return found;
 }
 

@@ -28,6 +28,12 @@ SHARED_ARRAY(in_ports, struct in_port);
 /* port number -> interface; writer: user space; reader: program.  Has every port number, so it is never full */
 SHARED_ARRAY(out_ports, struct out_port);
 
+/*
+ * slot of a port -> what it may send up; writer: user space, its bucket the program; reader: program.  Has every slot; when slots are used
+ * up, the port is refused
+ */
+SHARED_ARRAY(upcall_budgets, struct upcall_budget);
+
 /* number -> mask; writer: user space; reader: program.  Full: the flow is not installed, its packets stay upcalls */
 SHARED_ARRAY(masks, struct mask_entry);
 
@@ -96,6 +102,9 @@ SHARED_ARRAY(drop_stats, __u64);
 
 /* cpu -> counters; writer: program; reader: user space */
 SHARED_ARRAY(dp_stats, struct dp_stats);
+
+/* cpu * OVSB_PORT_SLOTS + slot of a port -> its counters; writer: program; reader: user space, which zeroes it before a port has the slot */
+SHARED_ARRAY(port_stats, struct port_stats);
 
 /* whether the reader of the upcalls sleeps; writer: user space; reader: program */
 volatile struct upcall_reader upcall_reader SEC(".data.upcall_reader");
@@ -189,6 +198,7 @@ struct scratch {
 	__u32 stale;	 /* an action changed the headers: at is to be made anew */
 	__u32 recirc_id; /* of the next lookup */
 	__u32 hash;	 /* result of DP_ACT_HASH */
+	__u32 slot;	 /* of the port that the packet came in by; 0: of none */
 	__u32 wide;	 /* up.key may have something in the words that an IPv4 packet leaves zero: WIDE_* */
 	__u32 tunnelled; /* the program has set a tunnel, in `tunnel` */
 	__u64 jiffies;	 /* when now_ns was read */
@@ -196,7 +206,7 @@ struct scratch {
 	__u32 cache_off; /* lookups until the flow cache is tried again */
 	__u32 cache_missed;
 	__u64 cache_hit; /* dp_stats.cache_hit when cache_missed was 0 */
-	/* what struct packet_sample tells; not touched while nobody samples, but by upcalls */
+	/* what struct packet_sample tells; not read while nobody samples */
 	__u64 sample_window; /* when the budget's window began */
 	__u32 sample_count;  /* in it */
 	__u32 sample_missed;
@@ -206,7 +216,7 @@ struct scratch {
 	__u32 _pad[3];
 	struct dp_set_tunnel tunnel;
 	struct tunnel_way way;
-	__u64 _pad1[7];
+	__u64 _pad1[6];
 };
 
 #define WIDE_HEADERS 1

@@ -6,13 +6,11 @@
 #ifndef OVSB_METER_H
 #define OVSB_METER_H
 
+#include "bucket.bpf.h"
 #include "csum.bpf.h"
 #include "drop.bpf.h"
 #include "maps.bpf.h"
 #include "parse.bpf.h"
-
-/* How often a bucket is tried when other CPUs change it at the same time; each time one of them has got through. */
-#define METER_TRIES 32
 
 /* What meter() returns besides this: 0, the packet passes; a number of drop precedences by which it is to be remarked. */
 #define METER_EXCEEDED (-1)
@@ -21,23 +19,8 @@
 static __always_inline int conforms(struct meter_band *band, __u64 now, __u64 units)
 {
 	__u64 cost = (units * band->cost) >> (OVSB_METER_COST_SHIFT - OVSB_METER_TIME_SHIFT);
-	__u64 burst = band->burst, need = cost < burst ? cost : burst;
 
-	for (int i = 0; i < METER_TRIES; i++) {
-		__u64 full_at = *(volatile __u64 *)&band->full_at;
-		__s64 missing = full_at - now;
-		__u64 from = full_at;
-
-		if (missing < 0) {
-			missing = 0;
-			from = now;
-		}
-		if ((__u64)missing + need > burst)
-			return 0;
-		if (__sync_val_compare_and_swap(&band->full_at, full_at, from + cost) == full_at)
-			return 1;
-	}
-	return 0;
+	return take_tokens(&band->full_at, now, cost, band->burst);
 }
 
 /* Counts the packet, takes its tokens, and says what becomes of it.  len as flow statistics count it. */

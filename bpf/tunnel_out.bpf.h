@@ -478,7 +478,7 @@ __noinline int tunnel_output(struct __sk_buff *skb, struct scratch *s, struct dp
 dropped:
 	if (counters)
 		counters->tx_dropped++;
-	return drop(s->cpu, err);
+	return drop(s, err);
 }
 
 #endif /* OVSB_TUNNEL_OUT_H */

@@ -22,7 +22,7 @@ internal sealed unsafe class Adoption : IDisposable
     private static readonly string[] _shared =
     [
         ".data.table_head", "in_ports", "out_ports", "masks", "mask_lists", "mask_hits", "buckets", "flows", "flow_stats",
-        "action_blocks", "meters", "meter_bands", "drop_stats", "dp_stats",
+        "action_blocks", "meters", "meter_bands", "drop_stats", "dp_stats", "upcall_budgets", "port_stats",
     ];
 
     private readonly Dictionary<string, (SafeSocketFd Fd, LibBpf.MapInfo Info)> _maps = [];

@@ -12,6 +12,9 @@ internal static class Cpus
     /// <summary>How many there may ever be; numbers are below that.</summary>
     public static int Possible { get; } = Count();
 
+    /// <summary>How many have slots of their own in large maps of counters: those below the highest that is online now, and it.</summary>
+    public static int WithStats => Online().Max() + 1;
+
     /// <summary>Those that are online now.</summary>
     public static IReadOnlyList<int> Online() => Parse(File.ReadAllText("/sys/devices/system/cpu/online"));
 

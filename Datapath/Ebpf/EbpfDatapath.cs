@@ -52,7 +52,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly int _cpus;
     private readonly System.Net.Sockets.Socket? _tablesOwner;
     private List<AdoptedFlow> _adoptedFlows = [];
-    private ulong _ownHits, _ownMisses, _ownRecirculated;
+    private ulong _ownHits, _ownMisses, _ownRecirculated, _executed, _raised, _ownCopies, _ownConsumed;
     private uint _adoptedTables; // 0: none, or their last programs are gone
     private int _disposed;
 
@@ -268,6 +268,7 @@ public sealed class EbpfDatapath : IDatapath
             execution = new Execution(this);
         }
 
+        Interlocked.Increment(ref _executed);
         execution.Run(packet, actions, sink, mayWait);
         _executions.Add(execution);
     }
@@ -325,12 +326,16 @@ public sealed class EbpfDatapath : IDatapath
             sum.MasksTried += Volatile.Read(ref stats.MasksTried);
             sum.Tx += Volatile.Read(ref stats.Tx);
             sum.Recirc += Volatile.Read(ref stats.Recirc);
+            sum.Copies += Volatile.Read(ref stats.Copies);
+            sum.Consumed += Volatile.Read(ref stats.Consumed);
+            sum.Unparsed += Volatile.Read(ref stats.Unparsed);
             for (int reason = 0; reason < drops.Length; reason++)
             {
                 drops[reason] += Volatile.Read(ref _drops[(cpu * DropReasons.Count) + reason]);
             }
         }
 
+        ulong nested = drops[(int)DropReason.Nested]; // which the program counts nowhere else
         for (int reason = 0; reason < drops.Length; reason++)
         {
             drops[reason] += Interlocked.Read(ref _ownDrops[reason]);
@@ -338,7 +343,13 @@ public sealed class EbpfDatapath : IDatapath
 
         return new DatapathStats
         {
-            Rx = sum.Rx,
+            Rx = sum.Rx + nested,
+            Executed = Interlocked.Read(ref _executed),
+            Copies = sum.Copies + Interlocked.Read(ref _ownCopies),
+            Consumed = sum.Consumed + Interlocked.Read(ref _ownConsumed),
+            Unparsed = sum.Unparsed + nested,
+            Sent = (ulong)(_sender.Sent + _tunnels.Sent),
+            Raised = Interlocked.Read(ref _raised),
             Hit = sum.Hit + Interlocked.Read(ref _ownHits),
             Miss = sum.Miss + Interlocked.Read(ref _ownMisses),
             Upcalls = sum.Upcalls,
@@ -351,6 +362,15 @@ public sealed class EbpfDatapath : IDatapath
             Masks = _flows.MaskCount,
             Drops = drops,
         };
+    }
+
+    /// <inheritdoc/>
+    public DpPortStats? ReadPortStats(uint number)
+    {
+        lock (_portLock)
+        {
+            return _ports.ReadStats(number);
+        }
     }
 
     /// <summary>Takes the program off all interfaces and frees the tables.</summary>
@@ -416,7 +436,7 @@ public sealed class EbpfDatapath : IDatapath
 
             MappedArray<DpStats> stats = bpf.Map("dp_stats").MapValues<DpStats>();
             GracePeriod grace = new(stats);
-            PortTable ports = new(bpf.Map("in_ports").MapValues<InPort>(), bpf.Map("out_ports").MapValues<OutPort>());
+            PortTable ports = new(PortMaps.Of(bpf));
             IReadOnlyList<int> gone = adoption is null ? [] : ports.Adopt(options.Adopt!.Ports);
             MeterTable meters = new(
                 bpf.Map("meters").MapValues<MeterEntry>(),
@@ -477,8 +497,7 @@ public sealed class EbpfDatapath : IDatapath
     {
         FlowTable.Resize(bpf, maxFlows);
         TunnelTable.Resize(bpf);
-        bpf.Map("in_ports").Resize(Abi.InPortSlots);
-        bpf.Map("out_ports").Resize(Abi.MaxPorts);
+        PortMaps.Resize(bpf, Cpus.WithStats);
         bpf.Map("drop_stats").Resize(Cpus.Possible * DropReasons.Count);
         bpf.Map("dp_stats").Resize(Cpus.Possible);
         bpf.Map("meters").Resize(Abi.MaxMeters);
@@ -522,11 +541,27 @@ public sealed class EbpfDatapath : IDatapath
         private FlowKey _context;
         private FlowKey _key;
         private DpPacket? _copy;
+        private uint _ends;
 
+        /// <summary>Runs it; each way that the packet goes is an end, and all but one were copies of it.</summary>
         public void Run(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait)
         {
             _sink = sink;
             _mayWait = mayWait;
+            _ends = 0;
+            RunRounds(packet, actions);
+            if (_ends == 0)
+            {
+                Interlocked.Increment(ref datapath._ownConsumed);
+            }
+            else if (_ends > 1)
+            {
+                Interlocked.Add(ref datapath._ownCopies, _ends - 1);
+            }
+        }
+
+        private void RunRounds(DpPacket packet, DpActions actions)
+        {
             if (!PacketParser.TryParse(packet, out FlowKey key, out PacketLayout layout))
             {
                 Drop(DropReason.TooShort);
@@ -583,24 +618,37 @@ public sealed class EbpfDatapath : IDatapath
                 {
                     Drop(reason);
                 }
+                else
+                {
+                    _ends++;
+                }
             }
             else if (_mayWait)
             {
+                _ends++; // sent in the end, or counted as refused
                 datapath.CountRefused(datapath._sender.SendLater(port.IfIndex, packet, output.Priority));
             }
             else if (datapath._sender.Send(port.IfIndex, packet, output.Priority) != 0)
             {
                 Drop(DropReason.ActionError);
             }
+            else
+            {
+                _ends++;
+            }
         }
 
-        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
+        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request)
+        {
+            _ends++;
+            Interlocked.Increment(ref datapath._raised);
             _sink?.OnUpcall(new Upcall(reason, in key, packet.Data[..(int)Math.Min((uint)packet.Length, request.MaxLen)])
             {
                 Length = packet.TotalLength,
                 GsoSize = packet.GsoSize,
                 Cookie = request.Cookie,
             });
+        }
 
         /// <summary>A tunnel consumes its packet; the program may go on with it.</summary>
         private DpPacket Copy(DpPacket packet)
@@ -622,7 +670,11 @@ public sealed class EbpfDatapath : IDatapath
 
         public bool Sample(uint probability) => Random.Shared.NextInt64(1L << 32) < probability;
 
-        public void Drop(DropReason reason) => Interlocked.Increment(ref datapath._ownDrops[(int)reason]);
+        public void Drop(DropReason reason)
+        {
+            _ends++;
+            Interlocked.Increment(ref datapath._ownDrops[(int)reason]);
+        }
     }
 
     /// <summary>Takes the upcalls that are only to be put into a tunnel.</summary>
@@ -639,6 +691,7 @@ public sealed class EbpfDatapath : IDatapath
                 return;
             }
 
+            Interlocked.Increment(ref datapath._executed);
             _packet.Load(upcall.Packet, upcall.Key.InPort, upcall.GsoSize);
             _packet.TotalLength = upcall.Length;
             DpSetTunnel? tunnel = (upcall.Cookie & ProgramsTunnel) == 0 ? null : TunnelOf(upcall.Key);

@@ -108,7 +108,7 @@ internal sealed class FlowTable
         bpf.Map("buckets").Resize(BucketsFor(maxFlows));
         bpf.Map("flow_cache").Resize(Cpus.Possible * Abi.CacheSlots);
         bpf.Map("flows").Resize(maxFlows);
-        bpf.Map("flow_stats").Resize((Cpus.Online().Max() + 1) * maxFlows);
+        bpf.Map("flow_stats").Resize(Cpus.WithStats * maxFlows);
         bpf.Map("action_blocks").Resize(maxFlows + 1);
     }
 

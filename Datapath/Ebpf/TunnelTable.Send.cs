@@ -9,6 +9,10 @@ internal sealed partial class TunnelTable
 {
     private const int UdpSourceMin = 49152, UdpSources = 0x3fff; // UDP_SOURCE_MIN, UDP_SOURCES
     private int _identification = Random.Shared.Next();
+    private long _sent;
+
+    /// <summary>Packets, whole as they were given to <see cref="Send(uint, DpPacket, in FlowKey, DpSetTunnel?)"/>, that the kernel took.</summary>
+    public long Sent => Interlocked.Read(ref _sent);
 
     /// <summary>Sends a packet into a tunnel.</summary>
     /// <param name="number">A tunnel port.</param>
@@ -24,6 +28,7 @@ internal sealed partial class TunnelTable
         DropReason reason = packet.Length < packet.TotalLength ? DropReason.ActionError : Send(port, packet, key, tunnel);
         if (reason == DropReason.Unspec)
         {
+            Interlocked.Increment(ref _sent);
             Interlocked.Increment(ref port.TxPackets);
             Interlocked.Add(ref port.TxBytes, length);
         }

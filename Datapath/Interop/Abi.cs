@@ -18,6 +18,7 @@ internal static class Abi
     public const int MaxPorts = 65536; // OVSB_MAX_PORTS
     public const int InPortSlots = 4096; // OVSB_IN_PORT_SLOTS
     public const int InPortProbes = 16; // OVSB_IN_PORT_PROBES
+    public const int PortSlots = 4096; // OVSB_PORT_SLOTS
     public const int BucketSlots = 7; // OVSB_BUCKET_SLOTS
     public const int CacheSlots = 8192; // OVSB_CACHE_SLOTS
     public const ushort FlowLive = 0x0001; // OVSB_FLOW_LIVE
@@ -57,15 +58,36 @@ internal struct InPort
     public int IfIndex;
     public uint Port;
     public uint Flags;
-    public uint Pad;
+    public uint Slot;
 }
 
 /// <summary><c>struct out_port</c>.</summary>
 [BpfStruct("out_port")]
-internal struct OutPort
+internal unsafe struct OutPort
 {
     public int IfIndex;
     public uint Flags;
+    public uint Slot;
+    public fixed uint Pad[5];
+}
+
+/// <summary><c>struct upcall_budget</c>.</summary>
+[BpfStruct("upcall_budget")]
+internal struct UpcallBudgetEntry
+{
+    public ulong FullAt;
+    public ulong Cost;
+    public ulong Burst;
+    public ulong Pad;
+}
+
+/// <summary><c>struct port_stats</c>.</summary>
+[BpfStruct("port_stats")]
+internal unsafe struct PortStatsRecord
+{
+    public ulong Upcalls;
+    public fixed ulong Pad[7];
+    public fixed ulong Drops[DropReasons.Count];
 }
 
 /// <summary><c>struct mask_entry</c>.</summary>
@@ -268,5 +290,8 @@ internal unsafe struct DpStats
     public ulong Miss;
     public ulong Upcalls;
     public ulong Lost;
-    public fixed ulong Pad[5];
+    public ulong Copies;
+    public ulong Consumed;
+    public ulong Unparsed;
+    public fixed ulong Pad[2];
 }

@@ -32,6 +32,7 @@ public sealed class InMemoryDatapath : IDatapath
     private readonly Lock _gate = new();
     private readonly InMemoryDatapathOptions _options;
     private readonly SortedDictionary<uint, DpPort> _ports = [];
+    private readonly Dictionary<uint, PortState> _portStates = [];
     private readonly MegaflowTable _table = new();
     private readonly UpcallQueue _upcalls;
     private readonly DpPacket _received = new();
@@ -40,7 +41,7 @@ public sealed class InMemoryDatapath : IDatapath
     private readonly ulong[] _drops = new ulong[DropReasons.Count];
     private uint _sampleOneIn;
     private Action<PacketSample>? _sampleReceiver;
-    private ulong _rx, _hit, _miss, _upcallsWritten, _lost, _masksTried, _tx, _recirculated;
+    private ulong _rx, _hit, _miss, _upcallsWritten, _lost, _masksTried, _tx, _recirculated, _executed, _copies, _consumed, _unparsed, _sentByExecute, _raised;
 
     /// <summary>Makes a datapath without ports.</summary>
     public InMemoryDatapath(InMemoryDatapathOptions? options = null)
@@ -120,6 +121,7 @@ public sealed class InMemoryDatapath : IDatapath
             }
 
             _ports.Add(port.Number, port);
+            _portStates.Add(port.Number, new PortState(port, NowNs()));
         }
     }
 
@@ -128,6 +130,7 @@ public sealed class InMemoryDatapath : IDatapath
     {
         lock (_gate)
         {
+            _portStates.Remove(number);
             return _ports.Remove(number);
         }
     }
@@ -251,7 +254,15 @@ public sealed class InMemoryDatapath : IDatapath
 
     /// <inheritdoc/>
     /// <remarks>Nothing waits here.</remarks>
-    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait = false) => new ExecuteRun(this, sink).Execute(packet, actions);
+    public void Execute(DpPacket packet, DpActions actions, IUpcallSink? sink, bool mayWait = false)
+    {
+        lock (_gate)
+        {
+            _executed++;
+        }
+
+        new ExecuteRun(this, sink).Execute(packet, actions);
+    }
 
     /// <inheritdoc/>
     public void SendWaiting()
@@ -301,6 +312,12 @@ public sealed class InMemoryDatapath : IDatapath
             return new DatapathStats
             {
                 Rx = _rx,
+                Executed = _executed,
+                Copies = _copies,
+                Consumed = _consumed,
+                Unparsed = _unparsed,
+                Sent = _sentByExecute,
+                Raised = _raised,
                 Hit = _hit,
                 Miss = _miss,
                 Upcalls = _upcallsWritten,
@@ -312,6 +329,15 @@ public sealed class InMemoryDatapath : IDatapath
                 Masks = _table.MaskCount,
                 Drops = [.. _drops],
             };
+        }
+    }
+
+    /// <inheritdoc/>
+    public DpPortStats? ReadPortStats(uint number)
+    {
+        lock (_gate)
+        {
+            return _portStates.TryGetValue(number, out PortState? state) ? new DpPortStats(state.Upcalls, [.. state.Drops]) : null;
         }
     }
 
@@ -353,6 +379,19 @@ public sealed class InMemoryDatapath : IDatapath
         return flow;
     }
 
+    /// <summary>A packet had so many ends: all but one were copies of it. Under the lock.</summary>
+    private void CountEnds(uint ends)
+    {
+        if (ends == 0)
+        {
+            _consumed++;
+        }
+        else
+        {
+            _copies += ends - 1;
+        }
+    }
+
     /// <summary>Whether a port is there and may send. Under the lock.</summary>
     private bool CanSend(uint port) => _ports.TryGetValue(port, out DpPort? to) && (to.Flags & DpPortFlags.NoFwd) == 0;
 
@@ -378,12 +417,28 @@ public sealed class InMemoryDatapath : IDatapath
         };
     }
 
+    /// <summary>Budget and counters of a port. Under the lock.</summary>
+    private sealed class PortState(DpPort port, ulong nowNs)
+    {
+        private readonly (ulong Cost, ulong Burst) _budget = TokenBucket.OfUpcalls(port);
+        private ulong _fullAt = nowNs << Abi.MeterTimeShift;
+
+        public ulong Upcalls { get; set; }
+
+        public ulong[] Drops { get; } = new ulong[DropReasons.Count];
+
+        public bool MayUpcall(ulong nowNs) =>
+            _budget.Cost == 0 || TokenBucket.TryTake(ref _fullAt, nowNs << Abi.MeterTimeShift, _budget.Cost, _budget.Burst);
+    }
+
     /// <summary>Runs the programs of packets that come in, all under the datapath's lock; frames are gathered and sent behind it.</summary>
     private sealed class ReceivedRun(InMemoryDatapath datapath) : IDpActionOwner
     {
         private readonly DpActionExecutor _executor = new();
         private List<(uint Port, byte[] Frame)> _sent = [];
         private List<PacketSample>? _samples;
+        private PortState? _port;
+        private uint _ends;
         private UpcallReason _upcalled;
         private DropReason _dropped;
         private bool _again;
@@ -393,15 +448,18 @@ public sealed class InMemoryDatapath : IDatapath
         {
             _sent = [];
             _samples = sampled ? [] : null;
-            (_upcalled, _dropped) = (default, default);
+            (_upcalled, _dropped, _ends) = (default, default, 0);
+            _port = from is null ? null : datapath._portStates[from.Number];
             FlowKey key = new() { InPort = from?.Number ?? 0 };
             if (from is null || (from.Flags & DpPortFlags.NoRecv) != 0)
             {
+                datapath._unparsed++;
                 Drop(from is null ? DropReason.BadPort : DropReason.PortNoRecv);
                 Sample(key, packet.TotalLength, null);
             }
             else if (!PacketParser.TryParse(packet, out key, out _))
             {
+                datapath._unparsed++;
                 Drop(DropReason.TooShort);
                 Sample(new FlowKey { InPort = from.Number }, packet.TotalLength, null);
             }
@@ -410,6 +468,7 @@ public sealed class InMemoryDatapath : IDatapath
                 Run(packet, key);
             }
 
+            datapath.CountEnds(_ends);
             samples = _samples ?? [];
             return _sent;
         }
@@ -470,6 +529,7 @@ public sealed class InMemoryDatapath : IDatapath
                 return;
             }
 
+            _ends++;
             datapath._tx++;
             _sent.Add((output.Port, packet.Data[..output.Length].ToArray()));
         }
@@ -491,16 +551,29 @@ public sealed class InMemoryDatapath : IDatapath
 
         public void Drop(DropReason reason)
         {
+            _ends++;
             _dropped = reason;
             datapath._drops[(int)reason]++;
+            if (_port is not null)
+            {
+                _port.Drops[(int)reason]++;
+            }
         }
 
         private void Upcall(in Upcall upcall)
         {
+            if (!_port!.MayUpcall(datapath.NowNs()))
+            {
+                Drop(DropReason.UpcallLimit);
+                return;
+            }
+
             _upcalled = upcall.Reason;
             if (datapath._upcalls.TryAdd(upcall))
             {
+                _ends++;
                 datapath._upcallsWritten++;
+                _port.Upcalls++;
             }
             else
             {
@@ -515,8 +588,18 @@ public sealed class InMemoryDatapath : IDatapath
     {
         private bool _again;
         private FlowKey _context;
+        private uint _ends;
 
         public void Execute(DpPacket packet, DpActions actions)
+        {
+            RunRounds(packet, actions);
+            lock (datapath._gate)
+            {
+                datapath.CountEnds(_ends);
+            }
+        }
+
+        private void RunRounds(DpPacket packet, DpActions actions)
         {
             DpActionExecutor executor = new();
             if (!PacketParser.TryParse(packet, out FlowKey key, out PacketLayout layout))
@@ -551,7 +634,7 @@ public sealed class InMemoryDatapath : IDatapath
 
                 if (next is null)
                 {
-                    sink?.OnUpcall(MakeUpcall(packet, in key, UpcallReason.Miss, uint.MaxValue, 0));
+                    Userspace(packet, key, UpcallReason.Miss, new DpUserspace { MaxLen = DpUserspace.WholePacket });
                     return;
                 }
 
@@ -565,10 +648,12 @@ public sealed class InMemoryDatapath : IDatapath
             lock (datapath._gate)
             {
                 canSend = datapath.CanSend(output.Port);
+                datapath._sentByExecute += canSend ? 1u : 0;
             }
 
             if (canSend)
             {
+                _ends++;
                 datapath.Transmitted?.Invoke(output.Port, packet.Data[..output.Length].ToArray());
             }
             else
@@ -577,8 +662,16 @@ public sealed class InMemoryDatapath : IDatapath
             }
         }
 
-        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request) =>
+        public void Userspace(DpPacket packet, in FlowKey key, UpcallReason reason, in DpUserspace request)
+        {
+            _ends++;
+            lock (datapath._gate)
+            {
+                datapath._raised++;
+            }
+
             sink?.OnUpcall(MakeUpcall(packet, in key, reason, request.MaxLen, request.Cookie));
+        }
 
         public MeterVerdict Meter(uint slot, int length) => datapath._meters.Apply(slot, length);
 
@@ -594,6 +687,7 @@ public sealed class InMemoryDatapath : IDatapath
 
         public void Drop(DropReason reason)
         {
+            _ends++;
             lock (datapath._gate)
             {
                 datapath._drops[(int)reason]++;

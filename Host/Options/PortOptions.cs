@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OvsBridge.Datapath;
 using OvsBridge.Datapath.Tunnels;
 using OvsBridge.OpenFlow.Actions;
 
@@ -12,6 +13,23 @@ internal sealed record PortOption(string Interface, uint Number)
 {
     /// <summary>What it does if it is a tunnel, which has no interface; null: it is an interface.</summary>
     public TunnelConfig? Tunnel { get; init; }
+
+    /// <summary><c>upcall-rate</c>; null: the switch's.</summary>
+    public uint? UpcallRate { get; init; }
+
+    /// <summary><c>upcall-burst</c>; null: a quarter of its own rate, or with the switch's rate the switch's.</summary>
+    public uint? UpcallBurst { get; init; }
+
+    /// <summary>As the datapath takes it.</summary>
+    /// <param name="number">Number in the datapath.</param>
+    /// <param name="ifIndex">The interface's index; 0 for a tunnel.</param>
+    /// <param name="options">What holds for ports that say nothing.</param>
+    public DpPort ToDatapath(uint number, int ifIndex, SwitchOptions options) => new(number, Interface, ifIndex)
+    {
+        Tunnel = Tunnel,
+        UpcallRate = UpcallRate ?? options.UpcallRate,
+        UpcallBurst = UpcallBurst ?? (UpcallRate is null ? options.UpcallBurst : 0),
+    };
 }
 
 /// <summary>
@@ -19,6 +37,9 @@ internal sealed record PortOption(string Interface, uint Number)
 /// </summary>
 internal static class PortOptions
 {
+    /// <summary>Highest rate, and burst, of upcalls that can be asked for.</summary>
+    public const int MaxUpcallRate = 10_000_000;
+
     /// <summary>All ports, in order of number. One without a number gets the lowest that is free, in the order given.</summary>
     /// <exception cref="UsageException">Something is not as it should be.</exception>
     public static IReadOnlyList<PortOption> Parse(IReadOnlyList<(string Value, string Origin)> given)
@@ -61,7 +82,7 @@ internal static class PortOptions
         (string name, string? number) = Divide(parts[0]);
         if (name.Length == 0 || InterfaceNameProblem(name) is not null)
             throw new UsageException($"{origin}: bad interface name '{name}'");
-        PortOption port = new(name, number is null ? 0 : Number(number, name, origin));
+        PortOption port = new(name, number is null ? 0 : PortNumber(number, name, origin));
         HashSet<string> seen = [];
         Dictionary<string, string?> tunnel = [];
         foreach (string part in parts.Skip(1))
@@ -87,8 +108,15 @@ internal static class PortOptions
     /// <param name="where">Beginning of messages: origin, option and port.</param>
     private static PortOption Read(PortOption port, string key, string? value, string where) => key switch
     {
+        "upcall-rate" => port with { UpcallRate = Number(value, 0, MaxUpcallRate, where) },
+        "upcall-burst" => port with { UpcallBurst = Number(value, 1, MaxUpcallRate, where) },
         _ => throw new UsageException($"{where}: there is no such option"),
     };
+
+    private static uint Number(string? text, uint lowest, uint highest, string where) =>
+        uint.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out uint value) && value >= lowest && value <= highest
+            ? value
+            : throw new UsageException($"{where}: '{text}' is not a number from {lowest} to {highest}");
 
     private static (string Key, string? Value) Divide(string text)
     {
@@ -96,7 +124,7 @@ internal static class PortOptions
         return equals < 0 ? (text, null) : (text[..equals], text[(equals + 1)..]);
     }
 
-    private static uint Number(string text, string name, string origin)
+    private static uint PortNumber(string text, string name, string origin)
     {
         if (text is "LOCAL")
             return OfPorts.Local;

@@ -12,7 +12,7 @@ internal sealed record RunOption(string Key, string Value, string Help, bool Rep
     [
         new("bridge", "NAME", "name of the bridge (default br0)"),
         new("dpid", "HEX", "datapath id (default: MAC of the lowest port; without ports, made from the name)"),
-        new("port", "IFACE[=OFPORT]", "an interface to forward on; OFPORT: 1 to 65279, or LOCAL; a tunnel: NAME[=OFPORT],type=vxlan|gre|geneve,remote_ip=ADDRESS|flow,... (docs/tunnels.md)", Repeatable: true),
+        new("port", "IFACE[=OFPORT][,OPTION...]", "an interface to forward on; OFPORT: 1 to 65279, or LOCAL; OPTION: upcall-rate=COUNT, upcall-burst=COUNT; a tunnel: NAME[=OFPORT],type=vxlan|gre|geneve,remote_ip=ADDRESS|flow,... (docs/tunnels.md)", Repeatable: true),
         new("tunnel-underlay", "IFACE", "an interface that tunnels come in by (default: all that have an IP address)", Repeatable: true),
         new("local-port", "auto|none", "auto (default): a network device named as the bridge is its LOCAL port, unless a --port is or the datapath is memory"),
         new("controller", "TARGET", "connect to a controller: tcp:HOST[:PORT] ssl:HOST[:PORT] unix:FILE", Repeatable: true),
@@ -29,6 +29,8 @@ internal sealed record RunOption(string Key, string Value, string Help, bool Rep
         new("packet-in-burst", "COUNT", "most packet_ins at once after a pause (default: a quarter of the rate)"),
         new("flow-limit", "COUNT", "most megaflows in the datapath (default 200000)"),
         new("slow-path-rate", "COUNT", "most packets a second that user space executes, of flows that the kernel can't run (default 50000; 0: any)"),
+        new("upcall-rate", "COUNT", "most packets a second that each port may send to user space (default 20000; 0: any)"),
+        new("upcall-burst", "COUNT", "most of these at once after a pause (default: a quarter of the rate)"),
         new("restart-grace", "SECONDS", "how long megaflows of a killed predecessor forward, unless a controller adds flows before (default 10)"),
         new("private-key", "FILE", "our key, PEM (for ssl: and pssl:)"),
         new("certificate", "FILE", "our certificate, PEM"),

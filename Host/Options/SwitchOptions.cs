@@ -79,6 +79,12 @@ internal sealed record SwitchOptions
     /// <summary>Most megaflows.</summary>
     public int FlowLimit { get; init; }
 
+    /// <summary>Most packets a second that each port may send to user space; 0: any.</summary>
+    public uint UpcallRate { get; init; }
+
+    /// <summary>Most of these at once; 0: a quarter of the rate.</summary>
+    public uint UpcallBurst { get; init; }
+
     /// <summary>How long the megaflows of a former process forward, unless a controller adds flows before.</summary>
     public TimeSpan RestartGrace { get; init; }
 
@@ -100,6 +106,9 @@ internal sealed record SwitchOptions
         int packetInRate = Number(settings, "packet-in-rate", 0, lowest: 0, highest: 1_000_000);
         if (packetInRate == 0 && settings.Single("packet-in-burst") is { } burst)
             throw new UsageException($"{burst.Origin}: means nothing without a packet-in-rate");
+        int upcallRate = Number(settings, "upcall-rate", 20_000, lowest: 0, highest: PortOptions.MaxUpcallRate);
+        if (upcallRate == 0 && settings.Single("upcall-burst") is { } atOnce)
+            throw new UsageException($"{atOnce.Origin}: means nothing without an upcall-rate");
         return new SwitchOptions
         {
             Bridge = bridge,
@@ -121,6 +130,8 @@ internal sealed record SwitchOptions
             PacketInBurst = (uint)Number(settings, "packet-in-burst", 0, lowest: 1, highest: 1_000_000),
             FlowLimit = Number(settings, "flow-limit", 200_000, lowest: 1, highest: 200_000),
             SlowPathRate = (uint)Number(settings, "slow-path-rate", 50_000, lowest: 0, highest: 10_000_000),
+            UpcallRate = (uint)upcallRate,
+            UpcallBurst = (uint)Number(settings, "upcall-burst", 0, lowest: 1, highest: PortOptions.MaxUpcallRate),
             RestartGrace = Seconds(settings, "restart-grace", 10, lowest: 0),
             Tls = tls,
             LogLevel = Choice(settings, "log-level", VlogLevel.Info, [.. Enum.GetValues<VlogLevel>().Select(level => (level.Name(), level))]),

@@ -50,7 +50,8 @@ internal sealed class DatapathCommands
 
     private void Show(IReadOnlyList<string> arguments, Utf8JsonWriter json)
     {
-        Dictionary<uint, PortStatsEntry> counters = WithStatistics(arguments) ? Counters() : [];
+        bool statistics = WithStatistics(arguments);
+        Dictionary<uint, PortStatsEntry> counters = statistics ? Counters() : [];
         DatapathStats stats = _view.Datapath.ReadDatapathStats();
         json.WriteStartArray();
         json.WriteStartObject();
@@ -65,6 +66,15 @@ internal sealed class DatapathCommands
         json.WriteNumber("hit", stats.MasksTried);
         json.WriteNumber("total", stats.Masks);
         json.WriteEndObject();
+        if (statistics)
+        {
+            json.WriteStartObject("packets");
+            foreach ((string name, ulong count) in Packets(stats).Concat(Ends(stats)))
+                json.WriteNumber(name, count);
+            json.WriteEndObject();
+            WriteDrops(json, "drops", stats.Drops);
+        }
+
         json.WriteStartArray("ports");
         foreach (DpPort port in _view.Datapath.Ports)
         {
@@ -89,6 +99,12 @@ internal sealed class DatapathCommands
                 json.WriteEndObject();
             }
 
+            if (statistics && _view.Datapath.ReadPortStats(port.Number) is { } own)
+            {
+                json.WriteNumber("upcalls", own.Upcalls);
+                WriteDrops(json, "drops", own.Drops);
+            }
+
             json.WriteEndObject();
         }
 
@@ -109,6 +125,12 @@ internal sealed class DatapathCommands
         double perPacket = lookups == 0 ? 0 : stats.MasksTried / lookups;
         text.Append(CultureInfo.InvariantCulture, $"  masks: hit:{stats.MasksTried} total:{stats.Masks} hit/pkt:{perPacket:0.00}\n");
         text.Append(CultureInfo.InvariantCulture, $"  cache: hit:{stats.CacheHit}\n");
+        if (statistics)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"  packets: {Words(Packets(stats))}\n  ends: {Words(Ends(stats))}\n");
+            text.Append(CultureInfo.InvariantCulture, $"  drops: {Words(Drops(stats.Drops))}\n");
+        }
+
         IReadOnlyList<DpPort> ports = _view.Datapath.Ports;
         Dictionary<uint, PortStatsEntry> counters = statistics ? Counters() : [];
         foreach (DpPort port in ports)
@@ -121,9 +143,42 @@ internal sealed class DatapathCommands
                 text.Append(CultureInfo.InvariantCulture, $"    collisions:{entry.Collisions}\n");
                 text.Append(CultureInfo.InvariantCulture, $"    RX bytes:{Bytes(entry.RxBytes)}  TX bytes:{Bytes(entry.TxBytes)}\n");
             }
+
+            if (statistics && _view.Datapath.ReadPortStats(port.Number) is { } own)
+                text.Append(CultureInfo.InvariantCulture, $"    upcalls:{own.Upcalls} drops: {Words(Drops(own.Drops))}\n");
         }
 
         return text.ToString();
+    }
+
+    /// <summary>What came in, with the copies made of it: the first three are in sum what <see cref="Ends"/> is.</summary>
+    private static IEnumerable<(string Name, ulong Count)> Packets(DatapathStats stats) =>
+        [("rx", stats.Rx), ("executed", stats.Executed), ("copies", stats.Copies), ("recirculated", stats.Recirculated), ("unparsed", stats.Unparsed)];
+
+    private static IEnumerable<(string Name, ulong Count)> Ends(DatapathStats stats)
+    {
+        ulong dropped = 0;
+        foreach (ulong count in stats.Drops)
+            dropped += count;
+        return [("tx", stats.Tx), ("sent", stats.Sent), ("upcalls", stats.Upcalls), ("raised", stats.Raised), ("consumed", stats.Consumed), ("dropped", dropped)];
+    }
+
+    /// <summary>Those that happened.</summary>
+    private static IEnumerable<(string Name, ulong Count)> Drops(IReadOnlyList<ulong> drops) =>
+        drops.Select((count, reason) => (ReasonName((DropReason)reason), count)).Where(drop => drop.count > 0);
+
+    private static string Words(IEnumerable<(string Name, ulong Count)> counters)
+    {
+        string words = string.Join(' ', counters.Select(counter => string.Create(CultureInfo.InvariantCulture, $"{counter.Name}:{counter.Count}")));
+        return words.Length > 0 ? words : "none";
+    }
+
+    private static void WriteDrops(Utf8JsonWriter json, string name, IReadOnlyList<ulong> drops)
+    {
+        json.WriteStartObject(name);
+        foreach ((string reason, ulong count) in Drops(drops))
+            json.WriteNumber(reason, count);
+        json.WriteEndObject();
     }
 
     private Dictionary<uint, PortStatsEntry> Counters()

@@ -234,6 +234,13 @@ internal sealed class ForwardingCommands
     {
         Forwarding forwarding = _view.Forwarding;
         int now = forwarding.MegaflowCount;
+        StringBuilder ports = new();
+        foreach ((DpPort port, DpPortStats stats) in PortStats())
+        {
+            string limit = port.UpcallRate == 0 ? "none" : string.Create(CultureInfo.InvariantCulture, $"{port.UpcallRate}/s");
+            ports.Append(CultureInfo.InvariantCulture, $"\n  {"port " + port.Name,-13}: (limit {limit}) (upcalls {stats.Upcalls}) (dropped {stats.Drops[(int)DropReason.UpcallLimit]})");
+        }
+
         return string.Create(
             CultureInfo.InvariantCulture,
             $"""
@@ -241,11 +248,20 @@ internal sealed class ForwardingCommands
               flows         : (current {now}) (avg {_watch.AverageMegaflows:0}) (max {Math.Max(now, _watch.MostMegaflows)}) (limit {forwarding.MegaflowLimit})
               dump duration : {forwarding.LastRound.TotalMilliseconds:0}ms
               ufid enabled : true
-              slow path    : (limit {(forwarding.SlowPathRate == 0 ? "none" : $"{forwarding.SlowPathRate}/s")}) (dropped {forwarding.SlowPathDropped})
+              slow path    : (limit {(forwarding.SlowPathRate == 0 ? "none" : $"{forwarding.SlowPathRate}/s")}) (dropped {forwarding.SlowPathDropped}){ports}
 
               0: (keys {now})
 
             """);
+    }
+
+    private IEnumerable<(DpPort Port, DpPortStats Stats)> PortStats()
+    {
+        foreach (DpPort port in _view.Datapath.Ports)
+        {
+            if (_view.Datapath.ReadPortStats(port.Number) is { } stats)
+                yield return (port, stats);
+        }
     }
 
     private void ShowUpcalls(Utf8JsonWriter json)
@@ -267,6 +283,19 @@ internal sealed class ForwardingCommands
         json.WriteNumber("limit", forwarding.SlowPathRate);
         json.WriteNumber("dropped", forwarding.SlowPathDropped);
         json.WriteEndObject();
+        json.WriteStartArray("ports");
+        foreach ((DpPort port, DpPortStats stats) in PortStats())
+        {
+            json.WriteStartObject();
+            json.WriteNumber("number", port.Number);
+            json.WriteString("name", port.Name);
+            json.WriteNumber("limit", port.UpcallRate);
+            json.WriteNumber("upcalls", stats.Upcalls);
+            json.WriteNumber("dropped", stats.Drops[(int)DropReason.UpcallLimit]);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         json.WriteEndObject();
         json.WriteEndArray();
     }

@@ -58,6 +58,8 @@ public sealed class JsonTests
             Assert.That(Ask("version").GetProperty("program").GetString(), Is.EqualTo("ovs-vswitchd"));
             Assert.That(Ask("list-commands").GetProperty("fdb/show").GetString(), Is.EqualTo("bridge"));
             Assert.That(Ask("dpctl/show")[0].GetProperty("ports")[1].GetRawText(), Is.EqualTo("""{"number":2,"name":"p2","type":"system"}"""));
+            Assert.That(Ask("dpctl/show", "-s")[0].GetProperty("packets").GetProperty("rx").GetInt32(), Is.Zero);
+            Assert.That(Ask("upcall/show")[0].GetProperty("ports")[0].GetRawText(), Is.EqualTo("""{"number":1,"name":"p1","limit":20000,"upcalls":0,"dropped":0}"""));
             Assert.That(Ask("dpctl/show", "-s")[0].GetProperty("ports")[0].GetProperty("statistics").GetProperty("rx_packets").GetInt32(), Is.Zero);
             Assert.That(Ask("dpif/show")[0].GetProperty("bridges")[0].GetProperty("ports")[0].GetProperty("ofport").GetInt32(), Is.EqualTo(1));
             Assert.That(Ask("fdb/show", "br0").GetArrayLength(), Is.Zero);

@@ -2,16 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace OvsBridge.Testing;
 
-/// <summary>Keeps the calling thread on the CPU where it is, until it is disposed; both on the same thread.</summary>
+/// <summary>Keeps the calling thread on a CPU, that where it is if none is named, until it is disposed; both on the same thread.</summary>
 internal sealed partial class PinnedThread : IDisposable
 {
     private readonly ulong[] _before = new ulong[16]; // 1,024 CPUs
 
-    internal PinnedThread()
+    internal PinnedThread(int? wanted = null)
     {
         nuint size = (nuint)Buffer.ByteLength(_before);
         Check(sched_getaffinity(0, size, _before));
-        int cpu = sched_getcpu();
+        int cpu = wanted ?? sched_getcpu();
         ulong[] here = new ulong[_before.Length];
         here[cpu / 64] = 1ul << (cpu % 64);
         Check(sched_setaffinity(0, size, here));

@@ -9,6 +9,7 @@ internal static class Suite
 {
     private static readonly SortedDictionary<string, (string What, Func<Table> Measure)> _suites = new(StringComparer.Ordinal)
     {
+        ["attack"] = ("a flow's packets while others flood the switch", Attacks.Measure),
         ["packets"] = ("packets of one flow, as a share of a bare tc redirect", PacketRates.Measure),
         ["setups"] = ("flow set-ups: packets of which each needs a megaflow of its own", FlowSetups.Measure),
     };
@@ -34,6 +35,10 @@ internal static class Suite
 
         return 0;
     }
+
+    /// <summary>How many rounds a suite makes: so many, or as many as <c>OVSBRIDGE_BENCH_ROUNDS</c> says.</summary>
+    internal static int Rounds(int standard) =>
+        Environment.GetEnvironmentVariable("OVSBRIDGE_BENCH_ROUNDS") is { } given ? int.Parse(given, CultureInfo.InvariantCulture) : standard;
 
     private static string Machine()
     {

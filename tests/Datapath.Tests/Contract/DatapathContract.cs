@@ -54,6 +54,11 @@ public abstract partial class DatapathContract
     [TearDown]
     public void DisposeDatapath()
     {
+        if (Datapath is not null)
+        {
+            Accounts.Balance(Datapath);
+        }
+
         Datapath?.Dispose();
         CleanUp();
     }

@@ -109,6 +109,7 @@ public sealed unsafe class AbiTests
     [TestCase("OVSB_MAX_PORTS", Abi.MaxPorts)]
     [TestCase("OVSB_IN_PORT_SLOTS", Abi.InPortSlots)]
     [TestCase("OVSB_IN_PORT_PROBES", Abi.InPortProbes)]
+    [TestCase("OVSB_PORT_SLOTS", Abi.PortSlots)]
     [TestCase("OVSB_BUCKET_SLOTS", Abi.BucketSlots)]
     [TestCase("OVSB_ACTION_DATA", Abi.ActionData)]
     [TestCase("OVSB_MAX_ACTIONS", Abi.MaxActions)]

@@ -24,8 +24,43 @@ public sealed class TunnelTests
         _net = new TunnelHarness();
     }
 
+    /// <summary>Whatever the test was: each packet has one end.</summary>
     [TearDown]
-    public void End() => _net?.Dispose();
+    public void End()
+    {
+        try
+        {
+            if (_net is not null)
+                Accounts.Balance(_net.Datapath);
+        }
+        finally
+        {
+            _net?.Dispose();
+        }
+    }
+
+    [Test]
+    public void A_tunnel_port_has_a_budget_and_counters_of_its_own()
+    {
+        const int Burst = 3, Packets = 5;
+        _net.Datapath.AddPort(new DpPort(TunnelHarness.Tunnel, "tun", 0) { Tunnel = TunnelHarness.Config(TunnelType.Vxlan), UpcallRate = 1, UpcallBurst = Burst });
+        byte[] outer = TunnelFrames.Outer(
+            TunnelType.Vxlan, TunnelFrames.Peers(false), TunnelFrames.Ours(false), TunnelFrames.Inner("ipv4"), 42, outward: false);
+        for (int i = 0; i < Packets; i++)
+            _net.Arrive(outer);
+
+        EbpfHarness.WaitFor(
+            () => _net.Datapath.ReadDatapathStats().Miss >= Packets, () => $"{Packets} packets that match nothing; drops: {_net.Drops()}");
+        DpPortStats stats = _net.Datapath.ReadPortStats(TunnelHarness.Tunnel)!;
+        ulong limited = stats.Drops[(int)DropReason.UpcallLimit];
+        Assert.Multiple(() =>
+        {
+            Assert.That(stats.Upcalls, Is.AtLeast(Burst));
+            Assert.That(limited, Is.GreaterThan(0));
+            Assert.That(stats.Upcalls + limited, Is.EqualTo(Packets));
+            Assert.That(_net.Datapath.ReadPortStats(1)!.Upcalls, Is.Zero);
+        });
+    }
 
     [Test]
     public void Packets_leave_in_a_tunnel(

@@ -167,6 +167,8 @@ internal sealed class Bench : IDisposable
 
         public DatapathStats ReadDatapathStats() => inner.ReadDatapathStats();
 
+        public DpPortStats? ReadPortStats(uint number) => inner.ReadPortStats(number);
+
         public void Dispose() => inner.Dispose();
     }
 }
