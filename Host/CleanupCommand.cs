@@ -64,8 +64,15 @@ internal static class CleanupCommand
             Console.WriteLine($"removed the device {bridge} of a bridge");
         foreach (Link link in links.List())
         {
-            if (PortAttacher.RemoveLeftover(link.Name, link.IfIndex))
-                Console.WriteLine($"removed the datapath program from {link.Name}");
+            try
+            {
+                if (PortAttacher.RemoveLeftover(link.Name, link.IfIndex))
+                    Console.WriteLine($"removed the datapath program from {link.Name}");
+            }
+            catch (DatapathException exception)
+            {
+                Console.Error.WriteLine(exception.Message); // others' programs may be there; ours, if any, stays
+            }
         }
     }
 

@@ -18,7 +18,13 @@ internal static class DatapathFactory
     public static IDatapath Open(SwitchOptions options, IReadOnlyList<DpPort> ports) => options.Datapath switch
     {
         DatapathKind.Memory => new InMemoryDatapath(new InMemoryDatapathOptions { MaxFlows = options.FlowLimit }),
-        _ => new EbpfDatapath(new EbpfDatapathOptions { MaxFlows = options.FlowLimit, Underlay = options.Underlay, Adopt = new AdoptionRequest(Owner(options), ports) }),
+        _ => new EbpfDatapath(new EbpfDatapathOptions
+        {
+            MaxFlows = options.FlowLimit,
+            AttachTo = options.AttachTo,
+            Underlay = options.Underlay,
+            Adopt = new AdoptionRequest(Owner(options), ports),
+        }),
     };
 
     /// <summary>Says whose tables are whose: processes with the same run directory and bridge follow one another.</summary>

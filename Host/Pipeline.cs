@@ -60,6 +60,8 @@ internal sealed partial class Pipeline : IDisposable
     /// <summary>Begins to take packets.</summary>
     public void Start()
     {
+        if (_datapath is EbpfDatapath kernel)
+            LogAttached(kernel.AttachedTo == AttachPoint.Tcx ? "tcx" : "clsact");
         if ((_datapath as EbpfDatapath)?.Adopted is { } adopted)
         {
             int flows = _forwarding.Adopt(_options.RestartGrace);
@@ -87,8 +89,8 @@ internal sealed partial class Pipeline : IDisposable
     public void LeaveBehind()
     {
         _forwarding.LeaveBehind = true;
-        if (_datapath is EbpfDatapath kernel)
-            kernel.LeaveBehind = true;
+        if (_datapath is EbpfDatapath leaving)
+            leaving.LeaveBehind = true;
     }
 
     /// <summary>Ends it. Connections have gone, and nothing comes in any more.</summary>
@@ -101,6 +103,9 @@ internal sealed partial class Pipeline : IDisposable
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "{trouble}")]
     private partial void LogTunnel(string trouble);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "the datapath program is attached by {hook}")]
+    private partial void LogAttached(string hook);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "took over {flows} megaflows with {masks} masks; they forward until a controller has added flows, or for {seconds} s")]
     private partial void LogAdopted(int flows, int masks, double seconds);

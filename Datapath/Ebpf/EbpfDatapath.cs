@@ -19,8 +19,8 @@ namespace OvsBridge.Datapath.Ebpf;
 public sealed class EbpfDatapath : IDatapath
 {
     private const string ObjectName = "dp_tc.bpf.o";
-    private const string Program = "dp_tc_ingress";
-    private const string TunnelProgram = "dp_tunnel_ingress";
+    internal const string Program = "dp_tc_ingress";
+    internal const string TunnelProgram = "dp_tunnel_ingress";
 
     private static readonly HashSet<DpActionType> _actions =
     [
@@ -43,7 +43,7 @@ public sealed class EbpfDatapath : IDatapath
     private readonly FlowTable _flows;
     private readonly PortTable _ports;
     private readonly MeterTable _meters;
-    private readonly PortAttacher _attacher = new();
+    private readonly PortAttacher _attacher;
     private readonly PacketSender _sender;
     private readonly TunnelTable _tunnels;
     private readonly UpcallReader _upcalls;
@@ -64,6 +64,7 @@ public sealed class EbpfDatapath : IDatapath
         options ??= new EbpfDatapathOptions();
         LibBpfMessages.Silence();
         _cpus = Cpus.Possible;
+        _attacher = new PortAttacher(options.AttachTo);
         string? refusal = null;
         try
         {
@@ -95,7 +96,7 @@ public sealed class EbpfDatapath : IDatapath
                 }
             }
 
-            _tunnels = new TunnelTable(_bpf, TunnelProgram, _ports, _portLock, _grace, _cpus, options.Underlay);
+            _tunnels = new TunnelTable(_bpf, TunnelProgram, _ports, _portLock, _grace, _cpus, options);
             _sender = new PacketSender();
             _upcalls = new UpcallReader(
                 _bpf.Map("upcalls"), _bpf.Map(".data.upcall_reader").MapValues<UpcallReaderState>(), _cpus, Pages(options.UpcallRingBytes));
@@ -122,6 +123,9 @@ public sealed class EbpfDatapath : IDatapath
 
     /// <inheritdoc/>
     public string Kind => "tc";
+
+    /// <summary>Where the program is attached: never <see cref="AttachPoint.Auto"/>.</summary>
+    public AttachPoint AttachedTo => _attacher.Point;
 
     /// <summary>How taking over went; null: there was nothing.</summary>
     public AdoptionReport? Adopted { get; }

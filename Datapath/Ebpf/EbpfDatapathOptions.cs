@@ -18,6 +18,9 @@ public sealed record EbpfDatapathOptions
     /// <summary>The clock of that.</summary>
     public TimeProvider Time { get; init; } = TimeProvider.System;
 
+    /// <summary>Where to attach the programs to interfaces.</summary>
+    public AttachPoint AttachTo { get; init; }
+
     /// <summary>Names of the interfaces that tunnels come in by; null: all that have an IP address and are not ports.</summary>
     public IReadOnlyList<string>? Underlay { get; init; }
 

@@ -1,43 +1,80 @@
 using System.Net.Sockets;
-using System.Runtime.CompilerServices;
 using OvsBridge.Datapath.Interop;
 using OvsBridge.Datapath.Links;
 
 namespace OvsBridge.Datapath.Ebpf;
 
+/// <summary>Where the datapath's program is attached to an interface's ingress.</summary>
+public enum AttachPoint
+{
+    /// <summary>tcx where the kernel has it, and what is there can be looked at (CAP_SYS_ADMIN); else clsact.</summary>
+    Auto,
+
+    /// <summary>tcx, from Linux 6.6 on.</summary>
+    Tcx,
+
+    /// <summary>A filter of the clsact queueing discipline.</summary>
+    Clsact,
+}
+
 /// <summary>
-/// Puts the datapath's program on the tc ingress hook of interfaces (clsact), and takes it off again.
+/// Puts the datapath's program on the ingress of interfaces, by <see cref="TcxHook"/> or <see cref="ClsactHook"/>, and takes it off again.
 /// </summary>
 /// <remarks>
 /// <para>
-/// A tc filter outlives its process. So that a filter that is there can be told from one in use, the process that owns an
-/// interface holds it by <see cref="Ownership"/>: a second daemon is refused, a dead one's filter is replaced.
+/// Either outlives its process. So that a program that is there can be told from one in use, the process that owns an
+/// interface holds it by <see cref="Ownership"/>: a second daemon is refused, a dead one's program is replaced.
+/// </para>
+/// <para>
+/// tcx runs before clsact, and the program of ports leaves nothing to what is behind it. (That of tunnels leaves what is not in one of ours to it, and a filter that is
+/// the same program finds nothing more there.) So when the dead one used the other hook, the new program is
+/// attached first: each packet meets one of them. A tcx program is removed then. A filter stays behind tcx, where no packet comes, until the port is given up: the kernel
+/// stops what an interface sends for some 30 ms while a qdisc is removed from it (or added, so that the way from tcx to clsact loses that).
 /// </para>
 /// <para>The interface's qdisc is removed again when this class, or a dead daemon before it, made it and nobody else put a filter there.</para>
 /// <para>Not thread safe; the datapath's lock serialises calls.</para>
 /// </remarks>
 internal sealed class PortAttacher : IDisposable
 {
-    private const uint Handle = 0x6f767362; // "ovsb"
-    private const uint Priority = 1;
-
     private readonly Dictionary<int, Attachment> _attachments = [];
     private readonly Dictionary<int, Socket> _held = [];
+    private readonly bool _tcx;
+
+    /// <summary>Chooses.</summary>
+    /// <exception cref="DatapathException">The kernel has no tcx, and it was asked for.</exception>
+    public PortAttacher(AttachPoint point)
+    {
+        _tcx = point == AttachPoint.Tcx || (point == AttachPoint.Auto && TcxHook.IsSupported && TcxHook.CanFind);
+        if (_tcx && !TcxHook.IsSupported)
+        {
+            throw new DatapathException("this kernel has no tcx (Linux 6.6 has); clsact works without", Errno.EINVAL);
+        }
+
+        if (_tcx && !TcxHook.CanFind)
+        {
+            throw new DatapathException("tcx needs CAP_SYS_ADMIN, to find what a killed daemon left; clsact works without", Errno.EPERM);
+        }
+    }
+
+    /// <summary>What was chosen.</summary>
+    public AttachPoint Point => _tcx ? AttachPoint.Tcx : AttachPoint.Clsact;
 
     /// <summary>Takes the ownership of an interface that is to be attached to later.</summary>
-    /// <returns>Number of the program that a dead daemon left there; null: none.</returns>
+    /// <returns>Number of the program that a dead daemon left in force there; null: none.</returns>
     /// <exception cref="DatapathException">Another process owns the interface.</exception>
     public uint? Hold(string name, int ifIndex)
     {
         _held.Add(ifIndex, Own(name, ifIndex));
-        return Find(ifIndex);
+        return Find(name, ifIndex);
     }
 
-    /// <summary>Number of the program of ours, or of a daemon before us, that is on an interface; null: none.</summary>
-    public static uint? Find(int ifIndex)
+    /// <summary>Number of the program of ours, or of a daemon before us, that is in force on an interface; null: none.</summary>
+    /// <exception cref="DatapathException">There are tcx programs that can't be looked at.</exception>
+    public static uint? Find(string name, int ifIndex)
     {
-        LibBpf.TcOptions found = Options();
-        return LibBpf.TcQuery(Hook(ifIndex, LibBpf.TcIngress), ref found) == 0 ? found.ProgramId : null;
+        (uint Id, SafeSocketFd Fd)? tcx = FindTcx(name, ifIndex);
+        tcx?.Fd.Dispose();
+        return tcx?.Id ?? ClsactHook.Find(ifIndex);
     }
 
     /// <summary>Attaches a program to an interface.</summary>
@@ -50,27 +87,27 @@ internal sealed class PortAttacher : IDisposable
         Socket owner = _held.Remove(ifIndex, out Socket? held) ? held : Own(name, ifIndex);
         try
         {
-            LibBpf.TcHook hook = Hook(ifIndex, LibBpf.TcIngress);
-            LibBpf.TcOptions leftover = Options();
-            bool inherited = LibBpf.TcQuery(hook, ref leftover) == 0;
-            int result = LibBpf.TcHookCreate(ref hook);
-            if (result != 0 && result != -Errno.EEXIST)
+            bool madeQdisc = false;
+            if (_tcx)
             {
-                throw Errno.Failed($"adding a clsact qdisc to {name}", -result);
+                TcxHook.Attach(name, ifIndex, programFd);
+                if (ClsactHook.Find(ifIndex) is not null)
+                {
+                    madeQdisc = ClsactHook.Attach(name, ifIndex, programFd); // so that it keeps no dead tables
+                }
+            }
+            else
+            {
+                (uint Id, SafeSocketFd Fd)? old = FindTcx(name, ifIndex);
+                using SafeSocketFd? fd = old?.Fd;
+                madeQdisc = ClsactHook.Attach(name, ifIndex, programFd);
+                if (fd is not null)
+                {
+                    TcxHook.Detach(ifIndex, fd.Fd);
+                }
             }
 
-            bool made = result == 0 || inherited;
-            LibBpf.TcOptions options = Options();
-            options.ProgramFd = programFd;
-            options.Flags = LibBpf.TcReplace;
-            result = LibBpf.TcAttach(hook, ref options); // one that is there is replaced: packets meet the old program or the new one
-            if (result != 0)
-            {
-                RemoveQdisc(ifIndex, made);
-                throw Errno.Failed($"attaching the datapath program to {name}", -result);
-            }
-
-            _attachments.Add(ifIndex, new Attachment(owner, made));
+            _attachments.Add(ifIndex, new Attachment(owner, programFd, madeQdisc));
         }
         catch
         {
@@ -79,7 +116,7 @@ internal sealed class PortAttacher : IDisposable
         }
     }
 
-    /// <summary>Detaches from an interface; one that has vanished took the filter with it.</summary>
+    /// <summary>Detaches from an interface; one that has vanished took the program with it, one that went to another namespace must not.</summary>
     /// <returns>False when nothing was attached there by this object.</returns>
     public bool Detach(int ifIndex)
     {
@@ -88,8 +125,16 @@ internal sealed class PortAttacher : IDisposable
             return false;
         }
 
-        _ = LibBpf.TcDetach(Hook(ifIndex, LibBpf.TcIngress), Options());
-        RemoveQdisc(ifIndex, attachment.MadeQdisc);
+        if (!_tcx || attachment.MadeQdisc)
+        {
+            ClsactHook.Detach(ifIndex, attachment.MadeQdisc);
+        }
+
+        if (_tcx && !TcxHook.Detach(ifIndex, attachment.ProgramFd))
+        {
+            MovedInterfaces.Detach(attachment.ProgramFd);
+        }
+
         attachment.Owner.Dispose();
         return true;
     }
@@ -122,11 +167,12 @@ internal sealed class PortAttacher : IDisposable
 
     /// <summary>Takes off an interface what a dead daemon left there.</summary>
     /// <returns>False when there is nothing of ours, or its owner lives.</returns>
+    /// <exception cref="DatapathException">There are tcx programs that can't be looked at.</exception>
     public static bool RemoveLeftover(string name, int ifIndex)
     {
-        LibBpf.TcHook hook = Hook(ifIndex, LibBpf.TcIngress);
-        LibBpf.TcOptions found = Options();
-        if (LibBpf.TcQuery(hook, ref found) != 0)
+        (uint Id, SafeSocketFd Fd)? tcx = FindTcx(name, ifIndex);
+        using SafeSocketFd? fd = tcx?.Fd;
+        if (fd is null && ClsactHook.Find(ifIndex) is null)
         {
             return false;
         }
@@ -134,9 +180,8 @@ internal sealed class PortAttacher : IDisposable
         try
         {
             using Socket owner = Own(name, ifIndex);
-            _ = LibBpf.TcDetach(hook, Options());
-            RemoveQdisc(ifIndex, made: true);
-            return true;
+            bool removed = ClsactHook.Find(ifIndex) is not null && ClsactHook.Detach(ifIndex, madeQdisc: true);
+            return (fd is not null && TcxHook.Detach(ifIndex, fd.Fd)) || removed;
         }
         catch (DatapathException)
         {
@@ -144,25 +189,9 @@ internal sealed class PortAttacher : IDisposable
         }
     }
 
+    private static (uint Id, SafeSocketFd Fd)? FindTcx(string name, int ifIndex) => TcxHook.IsSupported ? TcxHook.Find(name, ifIndex) : null;
+
     private static Socket Own(string name, int ifIndex) => Ownership.Take($"ifindex/{ifIndex}", name);
 
-    private static LibBpf.TcHook Hook(int ifIndex, uint point) =>
-        new() { Size = (nuint)Unsafe.SizeOf<LibBpf.TcHook>(), IfIndex = ifIndex, AttachPoint = point };
-
-    private static LibBpf.TcOptions Options() =>
-        new() { Size = (nuint)Unsafe.SizeOf<LibBpf.TcOptions>(), Handle = Handle, Priority = Priority };
-
-    private static void RemoveQdisc(int ifIndex, bool made)
-    {
-        if (!made || TcFilters.Exist(ifIndex))
-        {
-            return;
-        }
-
-        // Naming both directions removes the qdisc itself.
-        LibBpf.TcHook both = Hook(ifIndex, LibBpf.TcIngress | LibBpf.TcEgress);
-        _ = LibBpf.TcHookDestroy(ref both);
-    }
-
-    private sealed record Attachment(Socket Owner, bool MadeQdisc);
+    private sealed record Attachment(Socket Owner, int ProgramFd, bool MadeQdisc);
 }

@@ -14,7 +14,7 @@ internal sealed partial class TunnelTable
     private const uint Groups = Rtnetlink.GroupLink | Rtnetlink.GroupNeighbour | Rtnetlink.GroupIpv4Address | Rtnetlink.GroupIpv4Route
         | Rtnetlink.GroupIpv6Address | Rtnetlink.GroupIpv6Route;
 
-    private readonly PortAttacher _attacher = new();
+    private readonly PortAttacher _attacher;
     private readonly HashSet<int> _attached = [];
     private readonly HashSet<int> _refused = [];
     private readonly Dictionary<TunnelInEntry, int> _slots = [];
@@ -43,8 +43,15 @@ internal sealed partial class TunnelTable
         HashSet<int> ours = [.. _attached, .. _ports.All.Select(port => port.IfIndex)];
         foreach (Link link in links.List().Where(link => !ours.Contains(link.IfIndex)))
         {
-            if (PortAttacher.Find(link.IfIndex) is { } program && Adoption.Uses(program, tables))
-                _ = PortAttacher.RemoveLeftover(link.Name, link.IfIndex);
+            try
+            {
+                if (PortAttacher.Find(link.Name, link.IfIndex) is { } program && Adoption.Uses(program, tables))
+                    _ = PortAttacher.RemoveLeftover(link.Name, link.IfIndex);
+            }
+            catch (DatapathException exception)
+            {
+                Tell($"a former process may still take tunnel packets that come in by {link.Name}: {exception.Message}");
+            }
         }
     }
 

@@ -36,14 +36,15 @@ internal sealed partial class TunnelTable : IDisposable
     /// <param name="portLock">Serialises changes of ports.</param>
     /// <param name="grace">Grace periods.</param>
     /// <param name="cpus">Possible CPUs.</param>
-    /// <param name="underlay">Interfaces that tunnels come in by; null: all that have an address.</param>
-    public unsafe TunnelTable(BpfObject bpf, string program, PortTable ports, Lock portLock, GracePeriod grace, int cpus, IReadOnlyList<string>? underlay)
+    /// <param name="options">Which interfaces tunnels come in by, and where to attach there.</param>
+    public unsafe TunnelTable(BpfObject bpf, string program, PortTable ports, Lock portLock, GracePeriod grace, int cpus, EbpfDatapathOptions options)
     {
         _ports = ports;
         _portLock = portLock;
         _grace = grace;
         _cpus = cpus;
-        _underlay = underlay;
+        _underlay = options.Underlay;
+        _attacher = new PortAttacher(options.AttachTo);
         _program = bpf.ProgramFd(program);
         _index = bpf.Map("tunnel_index").MapValues<ulong>();
         _tunnels = bpf.Map("tunnels").MapValues<TunnelEntry>();

@@ -133,6 +133,9 @@ internal static unsafe partial class LibC
     [LibraryImport("libc", EntryPoint = "vsnprintf")]
     internal static partial int FormatArguments(byte* buffer, nuint size, byte* format, nint arguments);
 
+    [LibraryImport("libc", EntryPoint = "setns", SetLastError = true)]
+    internal static partial int SetNamespace(int fd, int type);
+
     [LibraryImport("libc", EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 }

@@ -1,13 +1,13 @@
 using System.Globalization;
-using System.Runtime.InteropServices;
+using OvsBridge.Datapath.Interop;
 
 namespace OvsBridge.Host.Options;
 
 /// <summary>What the process may do, and whether the kernel can do it.</summary>
-internal static partial class Rights
+internal static class Rights
 {
     private const int NetAdmin = 12, NetRaw = 13, SysAdmin = 21, PerfMon = 38, Bpf = 39; // linux/capability.h
-    private const int NoSuchSystemCall = 38; // ENOSYS
+    private const int NoSuchSystemCall = -38; // -ENOSYS
 
     /// <summary>Checks that the tc datapath can be had.</summary>
     /// <exception cref="UsageException">Says which capabilities are missing, or that the kernel lacks BPF.</exception>
@@ -44,21 +44,6 @@ internal static partial class Rights
         return ulong.Parse(line.AsSpan(Field.Length).Trim(), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
     }
 
-    private static bool HasBpf()
-    {
-        long number = RuntimeInformation.ProcessArchitecture switch
-        {
-            Architecture.X64 => 321,
-            Architecture.X86 => 357,
-            Architecture.Arm => 386,
-            Architecture.S390x => 351,
-            Architecture.Ppc64le => 361,
-            _ => 280, // the common table: arm64, RISC-V, LoongArch
-        };
-        // BPF_MAP_CREATE without attributes: refused, but by BPF itself.
-        return SystemCall(number, 0, 0, 0) >= 0 || Marshal.GetLastPInvokeError() != NoSuchSystemCall;
-    }
-
-    [LibraryImport("libc", EntryPoint = "syscall", SetLastError = true)]
-    private static partial long SystemCall(long number, long command, nint attributes, long size);
+    /// <summary>BPF_MAP_CREATE without attributes: refused, but by BPF itself.</summary>
+    private static unsafe bool HasBpf() => LibC.Bpf(LibC.BpfMapCreate, null, 0) != NoSuchSystemCall;
 }

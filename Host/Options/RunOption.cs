@@ -21,6 +21,7 @@ internal sealed record RunOption(string Key, string Value, string Help, bool Rep
         new("fail-mode", "MODE", "standalone (default): learn MACs while no controller is there; secure: only flows forward"),
         new("rundir", "DIR", "sockets and pid file (default $OVS_RUNDIR, else /var/run/openvswitch)"),
         new("datapath", "KIND", "tc (default), or memory (no kernel: control plane only); xdp is not there yet and refused"),
+        new("attach", "HOOK", "where the program is attached to interfaces: auto (default; tcx if the kernel has it, else clsact), tcx, clsact"),
         new("desc", "KEY=TEXT,...", "what DESC answers: mfr, hw, sw, serial, dp; or 'ovs': as Open vSwitch, for ONOS", Repeatable: true),
         new("inactivity-probe", "SECONDS", "silence before a peer is asked for an echo (default 5; 0: never); after three, standalone takes over"),
         new("max-backoff", "SECONDS", "longest wait between attempts to connect (default 8)"),

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Host.Logging;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Endpoint;
@@ -54,6 +55,9 @@ internal sealed record SwitchOptions
 
     /// <summary>Which datapath forwards.</summary>
     public DatapathKind Datapath { get; init; }
+
+    /// <summary>Where the program is attached to interfaces.</summary>
+    public AttachPoint AttachTo { get; init; }
 
     /// <summary>The answer to OFPMP_DESC.</summary>
     public required DescAnswer Description { get; init; }
@@ -122,6 +126,7 @@ internal sealed record SwitchOptions
             FailMode = Choice(settings, "fail-mode", FailMode.Standalone, ("standalone", FailMode.Standalone), ("secure", FailMode.Secure)),
             RunDirectory = RunDirectoryFrom(settings.Single("rundir")?.Value),
             Datapath = Kind(settings),
+            AttachTo = Choice(settings, "attach", AttachPoint.Auto, ("auto", AttachPoint.Auto), ("tcx", AttachPoint.Tcx), ("clsact", AttachPoint.Clsact)),
             Description = Describe(settings.Many("desc")),
             InactivityProbe = Seconds(settings, "inactivity-probe", 5, lowest: 0),
             MaxBackoff = Seconds(settings, "max-backoff", 8, lowest: 1),

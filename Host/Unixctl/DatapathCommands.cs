@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using OvsBridge.Datapath;
+using OvsBridge.Datapath.Ebpf;
 using OvsBridge.Datapath.Tunnels;
 using OvsBridge.OpenFlow.Actions;
 using OvsBridge.OpenFlow.Messages.Multipart;
@@ -62,6 +63,8 @@ internal sealed class DatapathCommands
         json.WriteNumber("lost", stats.Lost);
         json.WriteEndObject();
         json.WriteNumber("flows", stats.Flows);
+        if (Hook is { } hook)
+            json.WriteString("attached", hook);
         json.WriteStartObject("masks");
         json.WriteNumber("hit", stats.MasksTried);
         json.WriteNumber("total", stats.Masks);
@@ -125,6 +128,8 @@ internal sealed class DatapathCommands
         double perPacket = lookups == 0 ? 0 : stats.MasksTried / lookups;
         text.Append(CultureInfo.InvariantCulture, $"  masks: hit:{stats.MasksTried} total:{stats.Masks} hit/pkt:{perPacket:0.00}\n");
         text.Append(CultureInfo.InvariantCulture, $"  cache: hit:{stats.CacheHit}\n");
+        if (Hook is { } hook)
+            text.Append(CultureInfo.InvariantCulture, $"  attached: {hook}\n");
         if (statistics)
         {
             text.Append(CultureInfo.InvariantCulture, $"  packets: {Words(Packets(stats))}\n  ends: {Words(Ends(stats))}\n");
@@ -180,6 +185,9 @@ internal sealed class DatapathCommands
             json.WriteNumber(reason, count);
         json.WriteEndObject();
     }
+
+    /// <summary>Where the program is attached; null: there is none.</summary>
+    private string? Hook => _view.Datapath is EbpfDatapath kernel ? ReasonName(kernel.AttachedTo) : null;
 
     private Dictionary<uint, PortStatsEntry> Counters()
     {

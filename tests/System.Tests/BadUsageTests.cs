@@ -36,6 +36,7 @@ public sealed class BadUsageTests
     [TestCase("--port a=1,upcall-burst=0", "option 'upcall-burst' of a: '0' is not a number from 1 to 10000000")]
     [TestCase("--port a=1,upcall-rate", "option 'upcall-rate' of a: '' is not a number")]
     [TestCase("--port a=1,upcall-rate=1,upcall-rate=2", "option 'upcall-rate' of a is given twice")]
+    [TestCase("--attach xdp", "--attach: 'xdp' is not one of auto, tcx, clsact")]
     [TestCase("--upcall-rate -1", "--upcall-rate: '-1' is not a number from 0 to 10000000")]
     [TestCase("--upcall-rate 0 --upcall-burst 5", "--upcall-burst: means nothing without an upcall-rate")]
     [TestCase("--port a=1,x,x", "option 'x' of a: there is no such option")]

@@ -227,20 +227,24 @@ public sealed partial class PortTests
         Assert.That(Flags(), Does.Contain("promiscuity 0"));
     }
 
-    [Test]
-    public void Nothing_is_left_behind()
+    [TestCase("tcx")]
+    [TestCase("clsact")]
+    public void Nothing_is_left_behind(string hook)
     {
         using var net = new Netns("h1", "h2");
         string before = Seen(net);
-        using (var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2"))
+        using (var daemon = SwitchProcess.Start(net.Switch, "--port", "h1", "--port", "h2", "--attach", hook))
         {
             Assert.That(Seen(net), Is.Not.EqualTo(before));
+            Assert.That(IngressPrograms.In(net), Is.EqualTo(new[] { "br0-dp " + hook, "h1 " + hook, "h2 " + hook }));
+            Assert.That(daemon.Log, Does.Contain($"the datapath program is attached by {hook}"));
+            Assert.That(daemon.Appctl("dpctl/show"), Does.Contain($"  attached: {hook}\n"));
             Assert.That(daemon.Stop(), Is.Zero);
             Assert.Multiple(() =>
             {
                 Assert.That(Directory.GetFileSystemEntries(daemon.RunDirectory), Is.Empty);
                 Assert.That(Seen(net), Is.EqualTo(before));
-                Assert.That(daemon.Log, Is.Empty);
+                Assert.That(daemon.Warnings, Is.Empty);
             });
         }
     }
@@ -288,7 +292,7 @@ public sealed partial class PortTests
                 }));
                 Assert.That(Directory.GetFileSystemEntries(killed.RunDirectory), Is.Empty);
                 Assert.That(net.InSwitch(SwitchProcess.Program, "cleanup", "--rundir", living.RunDirectory), Is.Empty);
-                Assert.That(net.InSwitch("tc", "filter", "show", "dev", "h2", "ingress"), Is.Not.Empty);
+                Assert.That(IngressPrograms.In(net), Has.One.StartsWith("h2 "));
                 Assert.That(living.Ofctl("dump-ports-desc"), Does.Contain("1(h2)"));
             });
         }
@@ -310,7 +314,7 @@ public sealed partial class PortTests
                 Assert.That(result.ExitCode, Is.EqualTo(2));
                 Assert.That(result.Error, Is.EqualTo($"ovsbridge: interface h2 is in use by another ovsbridge (pid {first.ProcessId})\n"));
                 Assert.That(Directory.GetFileSystemEntries(directory), Is.Empty);
-                Assert.That(net.InSwitch("tc", "qdisc", "show", "dev", "h1"), Does.Not.Contain("clsact"), "what had been attached is detached");
+                Assert.That(IngressPrograms.In(net), Has.None.StartsWith("h1 "), "what had been attached is detached");
             });
         }
         finally
@@ -322,7 +326,7 @@ public sealed partial class PortTests
     /// <summary>What ip and tc show of the namespace, less the link state, which settles a while after the wires are there.</summary>
     private static string Seen(Netns net) => string.Concat(
         [LinkState().Replace(net.InSwitch("ip", "-d", "link"), ""), net.InSwitch("tc", "qdisc"), .. net.Hosts.Select(host =>
-            net.TryInSwitch("tc", "filter", "show", "dev", host, "ingress").Output)]);
+            net.TryInSwitch("tc", "filter", "show", "dev", host, "ingress").Output), .. IngressPrograms.In(net)]);
 
     [GeneratedRegex("<[^>]*>| state [A-Z]+| mode [A-Z]+|M-DOWN")]
     private static partial Regex LinkState();

@@ -23,11 +23,14 @@ public sealed partial class RestartTests
     [TearDown]
     public void RemoveDirectory() => Directory.Delete(_directory, recursive: true);
 
-    [Test]
-    public void Killed_again_and_again_under_load_it_loses_no_packet()
+    /// <summary>By one hook, by the other, and from clsact to tcx. (The kernel itself loses packets while a clsact qdisc is added.)</summary>
+    [TestCase("tcx", "tcx")]
+    [TestCase("clsact", "clsact")]
+    [TestCase("clsact", "tcx")]
+    public void Killed_again_and_again_under_load_it_loses_no_packet(string first, string then)
     {
         using var net = new Netns("h1", "h2");
-        SwitchProcess daemon = Start(net, _directory);
+        SwitchProcess daemon = Start(net, _directory, ["--attach", first]);
         try
         {
             Forward(daemon);
@@ -38,7 +41,7 @@ public sealed partial class RestartTests
                 Kill(daemon);
                 daemon.Dispose();
                 stream.Pass(50);
-                daemon = Start(net, _directory);
+                daemon = Start(net, _directory, ["--attach", then]);
                 daemon.WaitForLog("took over ");
                 stream.Pass(50);
                 if (round % 3 > 0) // else the next one takes over what nobody has confirmed
@@ -51,7 +54,8 @@ public sealed partial class RestartTests
                 Assert.That(daemon.Warnings, Is.Empty);
             }
 
-            Assert.That(stream.Stop(), Is.Empty, "numbers of lost packets");
+            IReadOnlyList<uint> lost = stream.Stop();
+            Assert.That(lost, Is.Empty, () => $"{lost.Count} of {stream.Sent} packets are lost, the last is {lost[^1]}: {daemon.Appctl("dpctl/show", "-s")}");
             Assert.That(stream.Duplicates, Is.Zero);
             ulong counted = Packets(daemon, "udp");
             TestContext.Out.WriteLine($"{stream.Sent} packets, {Restarts} restarts; the megaflow counts {counted}");
@@ -304,7 +308,7 @@ public sealed partial class RestartTests
         Forward(killed);
         Kill(killed);
         using SwitchProcess next = Start(net, _directory);
-        Assert.That(net.InSwitch("tc", "qdisc", "show", "dev", "h3"), Does.Not.Contain("clsact"));
+        Assert.That(IngressPrograms.In(net), Has.None.StartsWith("h3 "));
         Assert.That(next.Warnings, Is.Empty);
     }
 
@@ -329,6 +333,7 @@ public sealed partial class RestartTests
     private static void AssertNothingLeft(Netns net)
     {
         Assert.That(net.InSwitch("tc", "qdisc"), Does.Not.Contain("clsact"));
+        Assert.That(IngressPrograms.In(net), Is.Empty);
         Assert.That(net.InSwitch("ip", "-o", "link"), Does.Not.Contain("br0"));
     }
 

@@ -169,7 +169,7 @@ public sealed class AdoptionTests
         using TestPrograms foreign = new();
         foreach (uint ports in (ReadOnlySpan<uint>)[1, 2])
         {
-            using PortAttacher attacher = new();
+            using PortAttacher attacher = new(AttachPoint.Clsact);
             attacher.Attach($"p{ports}", _network.Wire(ports).IfIndex, foreign.Redirect);
             attacher.Leave();
             EbpfDatapath next = Open(KernelFixture.Small with { MaxFlows = 10_000 });

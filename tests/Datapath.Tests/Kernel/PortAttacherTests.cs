@@ -5,18 +5,20 @@ using OvsBridge.Testing;
 
 namespace OvsBridge.Datapath.Tests.Kernel;
 
-/// <summary>tc filters: put on, taken off, kept from each other, and gone when nobody needs them.</summary>
+/// <summary>tc filters: put on, taken off, kept from each other, and gone when nobody needs them. <see cref="AttachHookTests"/> has tcx.</summary>
 [TestFixture]
 [Category("Kernel")]
 public sealed class PortAttacherTests
 {
+    private static readonly EbpfDatapathOptions _clsact = KernelFixture.Small with { AttachTo = AttachPoint.Clsact };
+
     [SetUp]
     public void Check() => KernelFixture.NeedsRoot();
 
     [Test]
     public void Filter_and_qdisc_are_there_while_the_port_is_and_gone_after()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
         Assert.That(Qdiscs("p1"), Does.Contain("clsact"));
         Assert.That(Filters("p1"), Does.Contain("dp_tc_ingress"));
 
@@ -31,7 +33,7 @@ public sealed class PortAttacherTests
     [Test]
     public void Qdisc_of_others_stays()
     {
-        using EbpfHarness harness = new(ports: 0);
+        using EbpfHarness harness = new(_clsact, ports: 0);
         Wire wire = harness.Wire(1);
         Command.Run("tc", "qdisc", "add", "dev", wire.Name, "clsact");
         harness.Datapath.AddPort(new DpPort(1, wire.Name, wire.IfIndex));
@@ -45,7 +47,7 @@ public sealed class PortAttacherTests
     [Test]
     public void Qdisc_that_got_a_filter_of_others_stays()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
         Command.Run("tc", "filter", "add", "dev", "p1", "egress", "prio", "7", "bpf", "bytecode", "1,6 0 0 4294967295");
 
         harness.Datapath.RemovePort(1);
@@ -57,9 +59,9 @@ public sealed class PortAttacherTests
     [Test]
     public void Second_owner_is_refused_and_the_first_goes_on()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
         harness.Put(1, Programs.Output(2));
-        using EbpfDatapath second = new(KernelFixture.Small);
+        using EbpfDatapath second = new(_clsact);
         DpPort port = harness.Datapath.Ports[0];
 
         Assert.That(
@@ -75,11 +77,11 @@ public sealed class PortAttacherTests
     [Test]
     public void Port_is_free_for_another_owner_after_the_first()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
         DpPort port = harness.Datapath.Ports[0];
         harness.Datapath.Dispose();
 
-        using EbpfDatapath second = new(KernelFixture.Small);
+        using EbpfDatapath second = new(_clsact);
         second.AddPort(port);
 
         Assert.That(Filters("p1"), Does.Contain("dp_tc_ingress"));
@@ -88,7 +90,7 @@ public sealed class PortAttacherTests
     [Test]
     public void Interface_that_vanished_can_be_removed()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
         Command.Run("ip", "link", "delete", "p1");
 
         Assert.That(harness.Datapath.RemovePort(1), Is.True);
@@ -98,7 +100,7 @@ public sealed class PortAttacherTests
     [Test]
     public void Interface_that_is_not_there_is_refused_by_name()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
 
         Assert.That(
             () => harness.Datapath.AddPort(new DpPort(9, "nothere", 99999)),
@@ -109,7 +111,7 @@ public sealed class PortAttacherTests
     [Test]
     public void Output_to_an_interface_that_vanished_is_survived()
     {
-        using EbpfHarness harness = new();
+        using EbpfHarness harness = new(_clsact);
         harness.Put(1, Programs.Output(2));
         Command.Run("ip", "link", "delete", "p2");
         byte[] frame = FrameBuilder.Ethernet(0x0800).Ipv4(17).Udp(1, 2).Counting(22).ToArray();

@@ -38,6 +38,8 @@ internal sealed class TunnelHarness : IDisposable
 
     public EbpfHarness Ports => _harness;
 
+    public Wire Underlay => _harness.Wire(Under);
+
     public static TunnelConfig Config(TunnelType type, bool ipv6 = false, ulong? key = 42) => new()
     {
         Type = type,
