@@ -35,6 +35,15 @@ public interface IDatapath : IDisposable
     /// <summary>Changes what a port lets through, effective at once for packets that come in after the call.</summary>
     void SetPortFlags(uint number, DpPortFlags flags);
 
+    /// <summary>
+    /// Lets frames to one address go straight to the interface at the other end of the port's veth, around the port's own: its queue, its counters, and
+    /// who captures there. That interface must be in another network namespace. What a datapath can't do so, it sends as ever.
+    /// </summary>
+    /// <param name="number">The port.</param>
+    /// <param name="mac">Address of the other end, low 48 bits; null: off.</param>
+    /// <exception cref="ArgumentException">There is no such port.</exception>
+    void SetPortPeer(uint number, ulong? mac);
+
     /// <summary>The ports, in order of number.</summary>
     IReadOnlyList<DpPort> Ports { get; }
 
@@ -217,12 +226,17 @@ public sealed record DpPort(uint Number, string Name, int IfIndex, DpPortFlags F
 
     /// <summary>Most at once after a pause; 0: a quarter of the rate.</summary>
     public uint UpcallBurst { get; init; }
+
+    /// <summary><see cref="IDatapath.SetPortPeer"/>; null: off.</summary>
+    public ulong? PeerMac { get; init; }
 }
 
 /// <summary>Counters of a port.</summary>
 /// <param name="Upcalls">Upcalls written.</param>
 /// <param name="Drops">Drops by <see cref="DropReason"/>; index is the reason.</param>
-public sealed record DpPortStats(ulong Upcalls, IReadOnlyList<ulong> Drops);
+/// <param name="PeerTx">Packets that left by it without the counters of its interface (<see cref="IDatapath.SetPortPeer"/>).</param>
+/// <param name="PeerTxBytes">Their bytes.</param>
+public sealed record DpPortStats(ulong Upcalls, IReadOnlyList<ulong> Drops, ulong PeerTx = 0, ulong PeerTxBytes = 0);
 
 /// <summary>Names an installed megaflow; only the datapath that made it knows what is inside.</summary>
 public abstract class MegaflowHandle

@@ -16,6 +16,8 @@ internal sealed class MemoryPorts(SwitchOptions options, IDatapath datapath, Tim
     /// <inheritdoc/>
     public void Start(OfSwitch @switch)
     {
+        if (options.Ports.FirstOrDefault(port => port.FastPeer) is { } fast)
+            throw new UsageException($"--port: fast-peer can't be had for '{fast.Interface}': with --datapath memory there are no interfaces");
         _switch = @switch;
         int ifIndex = 1;
         foreach (PortOption option in options.Ports)

@@ -22,6 +22,7 @@ internal sealed partial class PortManager : IPorts
     private readonly LinkTable _links;
     private readonly LinkMonitor _monitor;
     private readonly PromiscuousMode _promiscuous;
+    private readonly FastPeers? _fastPeers;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly SwitchOptions _options;
@@ -50,6 +51,8 @@ internal sealed partial class PortManager : IPorts
         _time = time;
         _logger = logger;
         _promiscuous = new PromiscuousMode();
+        if (options.Ports.Any(port => port.FastPeer))
+            _fastPeers = new FastPeers(datapath, links, time, logger);
         _monitor = new LinkMonitor(links, Changed, Failed);
     }
 
@@ -62,7 +65,11 @@ internal sealed partial class PortManager : IPorts
         {
             if (!all.TryGetValue(port.Interface, out Link? link))
                 throw new UsageException($"--port: there is no interface '{port.Interface}'");
-            return link.IsEthernet ? link : throw new UsageException($"--port: interface '{port.Interface}' is not an Ethernet interface");
+            if (!link.IsEthernet)
+                throw new UsageException($"--port: interface '{port.Interface}' is not an Ethernet interface");
+            if (port.FastPeer && FastPeers.Problem(link, links) is { } problem)
+                throw new UsageException($"--port: fast-peer can't be had for '{port.Interface}': {problem}");
+            return link;
         })];
     }
 
@@ -94,7 +101,9 @@ internal sealed partial class PortManager : IPorts
 
     /// <inheritdoc/>
     public IReadOnlyList<PortStatsEntry?> Read(IReadOnlyList<SwitchPort> ports) => [.. ports.Select(port =>
-        (port.IsTunnel ? _datapath.ReadTunnel(port.DatapathPort) : _links.Find(port.IfIndex)?.Counters) is { } counters ? Entry(counters) : null)];
+        (port.IsTunnel ? _datapath.ReadTunnel(port.DatapathPort) : _links.Find(port.IfIndex)?.Counters) is { } counters
+            ? Entry(counters, _datapath.ReadPortStats(port.DatapathPort))
+            : null)];
 
     /// <inheritdoc/>
     /// <remarks>Queue N is class X:(N+1), as set_queue sends there.</remarks>
@@ -121,6 +130,7 @@ internal sealed partial class PortManager : IPorts
             return;
         _disposed = true;
         _monitor.Dispose();
+        _fastPeers?.Dispose();
         if (!LeaveBehind)
         {
             foreach (SwitchPort port in _ports.Values)
@@ -284,6 +294,8 @@ internal sealed partial class PortManager : IPorts
         try
         {
             _promiscuous.Add(ifIndex);
+            if (option.FastPeer)
+                _fastPeers!.Add(port.DatapathPort, option.Interface, ifIndex);
             _switch!.PortAdded(port);
         }
         catch
@@ -298,6 +310,7 @@ internal sealed partial class PortManager : IPorts
 
     private void Detach(SwitchPort port)
     {
+        _fastPeers?.Remove(port.DatapathPort);
         try
         {
             _datapath.RemovePort(port.DatapathPort);
@@ -345,12 +358,13 @@ internal sealed partial class PortManager : IPorts
     /// <summary>Kilobits; what is less than one counts as one, since 0 means none.</summary>
     private static ulong Kbps(ulong bytesPerSecond) => bytesPerSecond == 0 ? 0 : Math.Max(1, bytesPerSecond / 125);
 
-    private static PortStatsEntry Entry(in LinkCounters counters) => new()
+    /// <summary>What the interface counts, and what went around it.</summary>
+    private static PortStatsEntry Entry(in LinkCounters counters, DpPortStats? own) => new()
     {
         RxPackets = counters.RxPackets,
-        TxPackets = counters.TxPackets,
+        TxPackets = counters.TxPackets + (own?.PeerTx ?? 0),
         RxBytes = counters.RxBytes,
-        TxBytes = counters.TxBytes,
+        TxBytes = counters.TxBytes + (own?.PeerTxBytes ?? 0),
         RxDropped = counters.RxDropped,
         TxDropped = counters.TxDropped,
         RxErrors = counters.RxErrors,

@@ -129,7 +129,7 @@ _Static_assert(sizeof(struct flow_key) == OVSB_KEY_WORDS * 8, "flow_key");
 #define OVSB_PORT_UP		0x01	/* entry in use */
 #define OVSB_PORT_NO_RECV	0x02	/* OFPPC_NO_RECV or PORT_DOWN: drop what comes in */
 #define OVSB_PORT_NO_FWD	0x04	/* OFPPC_NO_FWD or PORT_DOWN: drop what would go out */
-#define OVSB_PORT_PEER		0x08	/* output by bpf_redirect_peer */
+#define OVSB_PORT_PEER		0x08	/* frames to out_port.peer_mac go straight to the interface behind the port */
 #define OVSB_PORT_TUNNEL	0x10	/* output into a tunnel: tunnel_index says which */
 
 /* map in_ports: slot (ifindex + i) & (OVSB_IN_PORT_SLOTS - 1), i < OVSB_IN_PORT_PROBES.  ifindex 0: free slot. */
@@ -147,7 +147,9 @@ struct out_port {
 	__u32 ifindex;
 	__u32 flags;		/* OVSB_PORT_*; 0: no such port */
 	__u32 slot;		/* as in_port.slot */
-	__u32 _pad[5];
+	__u8 peer_mac[6];	/* of the other end of a veth, in another network namespace; changes only while OVSB_PORT_PEER is not set */
+	__be16 _pad0;
+	__u32 _pad[3];
 };
 
 _Static_assert(sizeof(struct out_port) == 32, "out_port");
@@ -731,13 +733,17 @@ struct dp_stats {
 _Static_assert(sizeof(struct dp_stats) == 128, "dp_stats");
 
 /*
- * map port_stats: index is cpu * OVSB_PORT_SLOTS + slot of the port that the packet came in by; CPUs as in flow_stats.  User space zeroes a
- * slot before it gives it to a port.
+ * map port_stats: index is cpu * OVSB_PORT_SLOTS + slot of the port; CPUs as in flow_stats.  User space zeroes a slot before it gives it
+ * to a port.
  */
 struct port_stats {
+	/* of packets that came in by the port */
 	__u64 upcalls;			/* records written */
-	__u64 _pad[7];
 	__u64 drops[__DROP_MAX];	/* by reason; DROP_NESTED counts for no port */
+	/* of packets that left by it, around its interface and that one's counters (OVSB_PORT_PEER) */
+	__u64 peer_tx;
+	__u64 peer_tx_bytes;		/* as the interface would count them: without a tag in metadata */
+	__u64 _pad[5];
 };
 
 _Static_assert(sizeof(struct port_stats) == 320, "port_stats");

@@ -9,6 +9,7 @@
 #ifndef OVSB_ACTIONS_H
 #define OVSB_ACTIONS_H
 
+#include <linux/if_packet.h>
 #include "encap.bpf.h"
 #include "lookup.bpf.h"
 #include "meter.bpf.h"
@@ -40,6 +41,7 @@ static __always_inline void output(struct scratch *s, __u32 number)
 	}
 	s->handled = 1;
 	s->pending = port->flags & OVSB_PORT_TUNNEL ? number : port->ifindex;
+	s->pending_port = number;
 	s->pending_flags = port->flags;
 }
 
@@ -67,24 +69,65 @@ __noinline int output_clone(struct __sk_buff *skb, struct scratch *s)
 /* An output while one into a tunnel is pending: that waits, since it is the one that can't be a clone. */
 __noinline int output_beside_tunnel(struct __sk_buff *skb, struct scratch *s, __u32 number)
 {
-	__u32 tunnel, flags;
+	__u32 tunnel, port, flags;
 
 	if (!s)
 		return 0;
 	tunnel = s->pending;
+	port = s->pending_port;
 	flags = s->pending_flags;
 	s->pending = 0;
 	output(s, number);
 	if (s->pending)
 		output_clone(skb, s);
 	s->pending = tunnel;
+	s->pending_port = port;
 	s->pending_flags = flags;
 	return 0;
+}
+
+/*
+ * Whether the packet may go straight to the other end of the port's veth, around its queue.  The kernel hands it to the host there as
+ * one for its own address, whatever stands in it, and as what it was when it came in.  So it has to be such a one.
+ */
+static __always_inline int fits_peer(struct __sk_buff *skb, const struct scratch *s, const struct out_port *port)
+{
+	const __u16 *dst, *mac = (const __u16 *)port->peer_mac;
+
+	if (s->reshaped)
+		return 0;
+	dst = bytes_at(skb, 0, 6);
+	return dst && dst[0] == mac[0] && dst[1] == mac[1] && dst[2] == mac[2];
+}
+
+/* The packet leaves by a port with OVSB_PORT_PEER. */
+__noinline int redirect_peer(struct __sk_buff *skb, struct scratch *s, const struct out_port *port)
+{
+	struct port_stats *stats;
+	__u32 index;
+
+	if (!s || !port)
+		return TC_ACT_SHOT;
+	if (!fits_peer(skb, s, port))
+		return bpf_redirect(port->ifindex, 0);
+	index = stats_index(s, port->slot);
+	stats = bpf_map_lookup_elem(&port_stats, &index);
+	if (stats) {
+		stats->peer_tx++;
+		stats->peer_tx_bytes += skb->len;
+	}
+	/* before 6.16 it stays what it was for the interface that it came in by: somebody else's */
+	if (skb->pkt_type != PACKET_HOST)
+		bpf_skb_change_type(skb, PACKET_HOST);
+	return bpf_redirect_peer(port->ifindex, 0);
 }
 
 /* The program is over: the pending output takes the packet with it. */
 static __always_inline int finish(struct __sk_buff *skb, struct scratch *s, struct dp_stats *stats)
 {
+	const struct out_port *port;
+	__u32 number;
+
 	if (!s->pending) {
 		if (!s->handled)
 			return drop(s, DROP_ACTION);
@@ -94,8 +137,10 @@ static __always_inline int finish(struct __sk_buff *skb, struct scratch *s, stru
 	if (s->pending_flags & OVSB_PORT_TUNNEL)
 		return tunnel_output(skb, s, stats, s->pending);
 	stats->tx++;
-	if (s->pending_flags & OVSB_PORT_PEER)
-		return bpf_redirect_peer(s->pending, 0);
+	number = s->pending_port;
+	port = bpf_map_lookup_elem(&out_ports, &number);
+	if (port && port->flags & OVSB_PORT_PEER && port->ifindex == s->pending)
+		return redirect_peer(skb, s, port);
 	return bpf_redirect(s->pending, 0);
 }
 
@@ -114,6 +159,16 @@ static __always_inline int leaves_packet(__u16 type)
 {
 	return type == DP_ACT_USERSPACE || type == DP_ACT_SAMPLE || type == DP_ACT_DROP;
 }
+
+/*
+ * Actions behind which a packet may still go straight to a peer: fields written in place at most.  Others move headers, or change what the
+ * kernel knows of them; an interface's way of receiving finds that out anew.  (SET_ETH knows whether it wrote the type.)
+ */
+#define IN_PLACE                                                                                                               \
+	(1ULL << DP_ACT_OUTPUT | 1ULL << DP_ACT_USERSPACE | 1ULL << DP_ACT_SET_ETH | 1ULL << DP_ACT_SET_IPV4 |                \
+	 1ULL << DP_ACT_SET_IPV6 | 1ULL << DP_ACT_SET_ARP | 1ULL << DP_ACT_SET_TP | 1ULL << DP_ACT_SET_ND |                   \
+	 1ULL << DP_ACT_DEC_TTL | 1ULL << DP_ACT_METER | 1ULL << DP_ACT_HASH | 1ULL << DP_ACT_RECIRC |                        \
+	 1ULL << DP_ACT_SET_PRIORITY | 1ULL << DP_ACT_SAMPLE | 1ULL << DP_ACT_DROP)
 
 /*
  * The action at `at` with all of TYPE, or the program is bad.  The second condition follows from the first, but the
@@ -293,6 +348,8 @@ __noinline int run_program(struct __sk_buff *skb, struct scratch *s, struct dp_s
 			output(s, a->arg);
 			continue;
 		}
+		if (!(IN_PLACE >> (a->type & 63) & 1))
+			s->reshaped = 1;
 		reason = run_action(skb, s, b, at - a->len);
 		if (reason == STEP_FINISHED)
 			return finish(skb, s, stats);
@@ -341,7 +398,7 @@ static __always_inline int run_usual(struct __sk_buff *skb, struct scratch *s, s
 	}
 	stats->tx++;
 	if (port->flags & OVSB_PORT_PEER)
-		return bpf_redirect_peer(port->ifindex, 0);
+		return redirect_peer(skb, s, port);
 	return bpf_redirect(port->ifindex, 0);
 }
 

@@ -213,6 +213,7 @@ static __always_inline int forward(struct __sk_buff *skb, struct scratch *s, str
 	if (table_head.sample_rate)
 		choose_sample(s);
 	s->slot = 0;
+	s->reshaped = 0;
 	if (!port)
 		return drop_unparsed(skb, s, 0, DROP_BAD_PORT);
 	s->slot = port->slot;
@@ -237,6 +238,7 @@ static __always_inline int receive(struct __sk_buff *skb, struct scratch *s, str
 	if (table_head.sample_rate)
 		choose_sample(s);
 	s->slot = 0;
+	s->reshaped = 1; /* by tunnel_strip */
 	if (reason != TUNNEL_OURS)
 		return drop_unparsed(skb, s, 0, reason);
 	number = s->way.number;

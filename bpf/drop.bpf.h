@@ -6,11 +6,18 @@
 #include <linux/pkt_cls.h>
 #include "maps.bpf.h"
 
+/* Where this CPU's counters of a port's slot are. */
+static __always_inline __u32 stats_index(const struct scratch *s, __u32 slot)
+{
+	__u32 cpu = s->cpu < table_head.stats_cpus ? s->cpu : 0;
+
+	return cpu * OVSB_PORT_SLOTS + (slot & (OVSB_PORT_SLOTS - 1));
+}
+
 /* Counters of the port that the packet came in by. */
 static __always_inline struct port_stats *port_counters(const struct scratch *s)
 {
-	__u32 cpu = s->cpu < table_head.stats_cpus ? s->cpu : 0;
-	__u32 index = cpu * OVSB_PORT_SLOTS + (s->slot & (OVSB_PORT_SLOTS - 1));
+	__u32 index = stats_index(s, s->slot);
 
 	return bpf_map_lookup_elem(&port_stats, &index);
 }

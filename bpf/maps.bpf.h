@@ -192,13 +192,15 @@ struct scratch {
 	struct layout at;
 	__u32 cpu;
 	__u32 len;     /* with a tag in metadata */
-	__u32 pending; /* ifindex of an output that is not done yet; 0: none */
+	__u32 pending; /* ifindex of an output that is not done yet, of one into a tunnel the port's number; 0: none */
+	__u32 pending_port;
 	__u32 pending_flags;
 	__u32 handled;	 /* the packet went somewhere, or its loss was counted */
 	__u32 stale;	 /* an action changed the headers: at is to be made anew */
 	__u32 recirc_id; /* of the next lookup */
 	__u32 hash;	 /* result of DP_ACT_HASH */
 	__u32 slot;	 /* of the port that the packet came in by; 0: of none */
+	__u32 reshaped;	 /* an action changed more than fields in place: only the way through an interface gives the packet its right shape */
 	__u32 wide;	 /* up.key may have something in the words that an IPv4 packet leaves zero: WIDE_* */
 	__u32 tunnelled; /* the program has set a tunnel, in `tunnel` */
 	__u64 jiffies;	 /* when now_ns was read */
@@ -213,10 +215,10 @@ struct scratch {
 	__u32 sampled; /* this packet is */
 	__u32 upcalled;
 	__u32 dropped;
-	__u32 _pad[3];
+	__u32 _pad[2];
 	struct dp_set_tunnel tunnel;
 	struct tunnel_way way;
-	__u64 _pad1[6];
+	__u64 _pad1[5];
 };
 
 #define WIDE_HEADERS 1

@@ -128,6 +128,7 @@ __noinline int set_eth(struct __sk_buff *skb, struct scratch *s, const struct se
 			return DROP_ACTION_ERROR;
 		*(__u16 *)p = MERGE(*(__u16 *)p, a->value.type, a->mask.type);
 		s->stale = 1;
+		s->reshaped = 1;
 	}
 	p = bytes_at(skb, 0, 12);
 	if (!p)

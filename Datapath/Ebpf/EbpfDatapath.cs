@@ -238,6 +238,26 @@ public sealed class EbpfDatapath : IDatapath
     }
 
     /// <inheritdoc/>
+    public void SetPortPeer(uint number, ulong? mac)
+    {
+        lock (_portLock)
+        {
+            DpPort port = _ports.Find(number) ?? throw new ArgumentException($"there is no port {number}", nameof(number));
+            if (port.PeerMac == mac || port.Tunnel is not null)
+            {
+                return;
+            }
+
+            _ports.SetPeer(port, null);
+            if (mac is not null)
+            {
+                _grace.Wait(); // nobody compares with the address while it changes
+                _ports.SetPeer(port, mac);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
     public IReadOnlyList<AdoptedFlow> TakeAdoptedFlows() => Interlocked.Exchange(ref _adoptedFlows, []);
 
     /// <inheritdoc/>

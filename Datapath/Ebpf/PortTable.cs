@@ -133,8 +133,16 @@ internal sealed class PortTable(PortMaps maps)
 
         _taken[slot] = true;
         (maps.Budgets[slot].Cost, maps.Budgets[slot].Burst) = TokenBucket.OfUpcalls(port);
-        Change(ports => ports.Add(port.Number, port));
-        _outgoing[(int)port.Number] = new OutPort { IfIndex = port.IfIndex, Flags = Flags(port, port.Flags), Slot = (uint)slot };
+        Change(ports => ports.Add(port.Number, port with { PeerMac = null }));
+        ref OutPort entry = ref _outgoing[(int)port.Number];
+        if (entry.IfIndex != port.IfIndex)
+        {
+            Volatile.Write(ref entry.Flags, 0);
+            entry.IfIndex = port.IfIndex;
+        }
+
+        entry.Slot = (uint)slot;
+        Volatile.Write(ref entry.Flags, Flags(port, port.Flags)); // by one store: packets go on to a former process's port
         if (port.Tunnel is not null)
         {
             return;
@@ -168,8 +176,26 @@ internal sealed class PortTable(PortMaps maps)
             Volatile.Write(ref _incoming[Place(port.IfIndex)].Flags, Flags(port, flags));
         }
 
-        Volatile.Write(ref _outgoing[(int)port.Number].Flags, Flags(port, flags));
-        Change(ports => ports[port.Number] = port with { Flags = flags });
+        port = port with { Flags = flags };
+        Volatile.Write(ref _outgoing[(int)port.Number].Flags, OutFlags(port));
+        Change(ports => ports[port.Number] = port);
+    }
+
+    /// <summary>Sets the address of the other end, or none. An address can only be set where there is none, and a grace period behind that.</summary>
+    public unsafe void SetPeer(DpPort port, ulong? mac)
+    {
+        port = port with { PeerMac = mac };
+        ref OutPort entry = ref _outgoing[(int)port.Number];
+        if (mac is { } address)
+        {
+            for (int i = 0; i < 6; i++)
+            {
+                entry.PeerMac[i] = (byte)(address >> (40 - (8 * i)));
+            }
+        }
+
+        Volatile.Write(ref entry.Flags, OutFlags(port));
+        Change(ports => ports[port.Number] = port);
     }
 
     /// <summary>The counters of a port since it was added, or null.</summary>
@@ -181,20 +207,24 @@ internal sealed class PortTable(PortMaps maps)
         }
 
         int slot = (int)_outgoing[(int)number].Slot;
-        ulong upcalls = 0;
+        ulong upcalls = 0, peerTx = 0, peerTxBytes = 0;
         ulong[] drops = new ulong[DropReasons.Count];
         for (int cpu = 0; cpu < maps.StatsCpus; cpu++)
         {
             ref PortStatsRecord stats = ref maps.Stats[(cpu * Abi.PortSlots) + slot];
             upcalls += Volatile.Read(ref stats.Upcalls);
+            peerTx += Volatile.Read(ref stats.PeerTx);
+            peerTxBytes += Volatile.Read(ref stats.PeerTxBytes);
             for (int reason = 0; reason < drops.Length; reason++)
             {
                 drops[reason] += Volatile.Read(ref stats.Drops[reason]);
             }
         }
 
-        return new DpPortStats(upcalls, drops);
+        return new DpPortStats(upcalls, drops, peerTx, peerTxBytes);
     }
+
+    private static uint OutFlags(DpPort port) => Flags(port, port.Flags) | (port.PeerMac is null ? 0 : Abi.PortPeer);
 
     private static uint Flags(DpPort port, DpPortFlags flags) => Abi.PortUp | (uint)flags | (port.Tunnel is null ? 0 : Abi.PortTunnel);
 

@@ -68,7 +68,9 @@ internal unsafe struct OutPort
     public int IfIndex;
     public uint Flags;
     public uint Slot;
-    public fixed uint Pad[5];
+    public fixed byte PeerMac[6];
+    public ushort Pad0;
+    public fixed uint Pad[3];
 }
 
 /// <summary><c>struct upcall_budget</c>.</summary>
@@ -86,8 +88,10 @@ internal struct UpcallBudgetEntry
 internal unsafe struct PortStatsRecord
 {
     public ulong Upcalls;
-    public fixed ulong Pad[7];
     public fixed ulong Drops[DropReasons.Count];
+    public ulong PeerTx;
+    public ulong PeerTxBytes;
+    public fixed ulong Pad[5];
 }
 
 /// <summary><c>struct mask_entry</c>.</summary>

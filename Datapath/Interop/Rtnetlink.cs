@@ -11,7 +11,7 @@ internal static unsafe partial class Rtnetlink
     internal const ushort TcKind = 1, TcOptions = 2, TcStats2 = 7, StatsBasic = 1, StatsQueue = 3, StatsPackets64 = 8; // TCA_*, TCA_STATS_*
     internal const ushort HtbParameters = 1, HtbRate64 = 6, HtbCeil64 = 7, HfscRealTime = 1, HfscFair = 2, HfscUpperLimit = 3; // TCA_HTB_*, TCA_HFSC_*
     internal const uint GroupLink = 1; // RTMGRP_LINK
-    internal const ushort Address = 1, IfName = 3, Mtu = 4, PeerLink = 5, Master = 10, OperState = 16, LinkInfo = 18, IfAlias = 20, Stats64 = 23, PeerNamespace = 37; // IFLA_*
+    internal const ushort Address = 1, IfName = 3, Mtu = 4, PeerLink = 5, Master = 10, OperState = 16, LinkInfo = 18, IfAlias = 20, Stats64 = 23, PeerNamespace = 37, TargetNamespace = 46; // IFLA_*
     internal const ushort InfoKind = 1, InfoData = 2, VethPeer = 1; // IFLA_INFO_KIND, IFLA_INFO_DATA, VETH_INFO_PEER
     internal const ushort GetAddress = 22, GetRoute = 26, NewNeighbour = 28, DelNeighbour = 29, GetNeighbour = 30; // RTM_*
     internal const ushort RouteDestination = 1, RouteSource = 2, RouteOutput = 4, RouteGateway = 5, RoutePreferredSource = 7, RouteMetrics = 8, RouteVia = 18; // RTA_*

@@ -32,6 +32,12 @@ public sealed record Link
     /// <summary>The interface that it is tied to, such as a veth's other end; 0: none, or in another network namespace.</summary>
     public int PeerIfIndex { get; init; }
 
+    /// <summary>Our name for the network namespace that the tied interface is in; null: ours, or it is tied to none.</summary>
+    public int? PeerNamespace { get; init; }
+
+    /// <summary>Index of the tied interface there; 0 when <see cref="PeerNamespace"/> is null.</summary>
+    public int PeerIfIndexThere { get; init; }
+
     /// <summary>ARPHRD_*: 1 is Ethernet.</summary>
     public ushort HardwareType { get; init; }
 

@@ -105,7 +105,7 @@ internal static class LinkMessages
         string name = "", kind = "", alias = "";
         ulong mac = 0;
         int peer = 0;
-        bool elsewhere = false;
+        int? elsewhere = null;
         byte operState = 0;
         uint mtu = 0;
         LinkCounters counters = default;
@@ -132,8 +132,8 @@ internal static class LinkMessages
                 case Rtnetlink.PeerLink when value.Length >= 4:
                     peer = MemoryMarshal.Read<int>(value);
                     break;
-                case Rtnetlink.PeerNamespace:
-                    elsewhere = true; // the index is one of that namespace
+                case Rtnetlink.PeerNamespace when value.Length >= 4:
+                    elsewhere = MemoryMarshal.Read<int>(value); // the index is one of that namespace
                     break;
                 case Rtnetlink.Stats64 when value.Length >= Unsafe.SizeOf<Rtnetlink.LinkStats64>():
                     counters = Counters(MemoryMarshal.Read<Rtnetlink.LinkStats64>(value));
@@ -159,7 +159,9 @@ internal static class LinkMessages
             Mtu = mtu,
             Kind = kind,
             Alias = alias,
-            PeerIfIndex = elsewhere ? 0 : peer,
+            PeerIfIndex = elsewhere is null ? peer : 0,
+            PeerNamespace = elsewhere,
+            PeerIfIndexThere = elsewhere is null ? 0 : peer,
             HardwareType = info.HardwareType,
         };
         return (link, counters);

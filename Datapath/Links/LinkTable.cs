@@ -39,6 +39,18 @@ public sealed class LinkTable : IDisposable
         return errno is 0 or Errno.ENODEV ? found : throw Errno.Failed($"reading interface {ifIndex}", errno);
     }
 
+    /// <summary>The interface that a veth is tied to in another network namespace; null when it can't be found there.</summary>
+    public Link? FindPeer(Link link)
+    {
+        if (link.PeerNamespace is not { } there)
+            return null;
+        Link? found = null;
+        _ = Ask(
+            Rtnetlink.GetLink, 0, link.PeerIfIndexThere, 0, 0, null, body => found = LinkMessages.Read(body)?.Link,
+            LinkMessages.Attribute(Rtnetlink.TargetNamespace, (uint)there));
+        return found;
+    }
+
     /// <summary>The interface of a name; null when there is none.</summary>
     /// <exception cref="DatapathException">The kernel refuses.</exception>
     public Link? Find(string name) => List().FirstOrDefault(link => link.Name == name);

@@ -150,6 +150,18 @@ public sealed class InMemoryDatapath : IDatapath
     }
 
     /// <inheritdoc/>
+    /// <remarks>There is nothing to go around.</remarks>
+    public void SetPortPeer(uint number, ulong? mac)
+    {
+        lock (_gate)
+        {
+            _ports[number] = _ports.TryGetValue(number, out DpPort? port)
+                ? port with { PeerMac = mac }
+                : throw new ArgumentException($"there is no port {number}", nameof(number));
+        }
+    }
+
+    /// <inheritdoc/>
     public PutOutcome PutFlow(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? flow)
     {
         FlowKey packetMask = PacketPart(mask);

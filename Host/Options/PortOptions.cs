@@ -20,6 +20,9 @@ internal sealed record PortOption(string Interface, uint Number)
     /// <summary><c>upcall-burst</c>; null: a quarter of its own rate, or with the switch's rate the switch's.</summary>
     public uint? UpcallBurst { get; init; }
 
+    /// <summary><c>fast-peer</c>: frames go straight to the other end of the veth.</summary>
+    public bool FastPeer { get; init; }
+
     /// <summary>As the datapath takes it.</summary>
     /// <param name="number">Number in the datapath.</param>
     /// <param name="ifIndex">The interface's index; 0 for a tunnel.</param>
@@ -96,6 +99,8 @@ internal static class PortOptions
                 port = Read(port, key, text, $"{origin}: option '{key}' of {name}");
         }
 
+        if (tunnel.Count > 0 && port.FastPeer)
+            throw new UsageException($"{origin}: fast-peer can't be had for '{name}': a tunnel has no interface");
         if (tunnel.Count > 0)
             port = port with { Tunnel = TunnelOptions.Read(tunnel, port, origin) };
         return port;
@@ -110,6 +115,7 @@ internal static class PortOptions
     {
         "upcall-rate" => port with { UpcallRate = Number(value, 0, MaxUpcallRate, where) },
         "upcall-burst" => port with { UpcallBurst = Number(value, 1, MaxUpcallRate, where) },
+        "fast-peer" => value is null ? port with { FastPeer = true } : throw new UsageException($"{where}: it takes no value"),
         _ => throw new UsageException($"{where}: there is no such option"),
     };
 

@@ -12,7 +12,7 @@ internal sealed record RunOption(string Key, string Value, string Help, bool Rep
     [
         new("bridge", "NAME", "name of the bridge (default br0)"),
         new("dpid", "HEX", "datapath id (default: MAC of the lowest port; without ports, made from the name)"),
-        new("port", "IFACE[=OFPORT][,OPTION...]", "an interface to forward on; OFPORT: 1 to 65279, or LOCAL; OPTION: upcall-rate=COUNT, upcall-burst=COUNT; a tunnel: NAME[=OFPORT],type=vxlan|gre|geneve,remote_ip=ADDRESS|flow,... (docs/tunnels.md)", Repeatable: true),
+        new("port", "IFACE[=OFPORT][,OPTION...]", "an interface to forward on; OFPORT: 1 to 65279, or LOCAL; OPTION: upcall-rate=COUNT, upcall-burst=COUNT, fast-peer; a tunnel: NAME[=OFPORT],type=vxlan|gre|geneve,remote_ip=ADDRESS|flow,... (docs/tunnels.md)", Repeatable: true),
         new("tunnel-underlay", "IFACE", "an interface that tunnels come in by (default: all that have an IP address)", Repeatable: true),
         new("local-port", "auto|none", "auto (default): a network device named as the bridge is its LOCAL port, unless a --port is or the datapath is memory"),
         new("controller", "TARGET", "connect to a controller: tcp:HOST[:PORT] ssl:HOST[:PORT] unix:FILE", Repeatable: true),

@@ -105,6 +105,7 @@ internal sealed class DatapathCommands
             if (statistics && _view.Datapath.ReadPortStats(port.Number) is { } own)
             {
                 json.WriteNumber("upcalls", own.Upcalls);
+                json.WriteNumber("straight", own.PeerTx);
                 WriteDrops(json, "drops", own.Drops);
             }
 
@@ -150,7 +151,7 @@ internal sealed class DatapathCommands
             }
 
             if (statistics && _view.Datapath.ReadPortStats(port.Number) is { } own)
-                text.Append(CultureInfo.InvariantCulture, $"    upcalls:{own.Upcalls} drops: {Words(Drops(own.Drops))}\n");
+                text.Append(CultureInfo.InvariantCulture, $"    upcalls:{own.Upcalls} straight:{own.PeerTx} drops: {Words(Drops(own.Drops))}\n");
         }
 
         return text.ToString();

@@ -9,7 +9,7 @@ namespace OvsBridge.Benchmarks.Suites;
 /// </summary>
 internal static class PacketRates
 {
-    private const int Rounds = 7;
+    private static readonly int _rounds = Suite.Rounds(7);
     private static readonly TimeSpan _time = TimeSpan.FromSeconds(0.5);
 
     private static readonly (string Name, string[] Flows)[] _cases =
@@ -37,18 +37,21 @@ internal static class PacketRates
     {
         // To an address that is nobody's: what the second host's own stack would do with it is not what is measured.
         byte[] frame = Packets.Frame("udp,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:77,nw_src=10.0.0.1,nw_dst=10.0.0.2,nw_ttl=64,tp_src=1000,tp_dst=2000", new byte[18]);
+        // To the second host itself, and nothing of which its stack knows what to do with it.
+        byte[] direct = Packets.Frame("dl_type=0x88b5,dl_src=02:00:00:00:00:01,dl_dst=02:00:00:00:00:02", new byte[46]);
         Dictionary<string, List<double>> ratios = [];
         Dictionary<string, List<double>> rates = [];
-        for (int round = 0; round < Rounds; round++)
+        for (int round = 0; round < _rounds; round++)
         {
             using Netns net = new("h1", "h2", "h3");
             PacketRing? made = null;
             Netns.Inside(net.NamespaceOf("h1"), () => made = new PacketRing(PrivateNetwork.IfIndex("eth0")));
             using PacketRing ring = made!;
-            double bare;
+            double bare, bareDirect;
             using (new BareRedirect(net))
             {
                 bare = Rate(net, ring, frame);
+                bareDirect = Rate(net, ring, direct);
             }
 
             Note("bare tc redirect", bare);
@@ -83,22 +86,35 @@ internal static class PacketRates
                 }
             }
 
+            foreach (string hook in new[] { "tcx", "clsact" })
+            {
+                using OvsBridgePeer own = new(net, "--attach", hook);
+                own.Ofctl("add-flow", "in_port=1,actions=output:2");
+                Note($"OvsBridge: output, by {hook}", Rate(net, ring, frame));
+            }
+
+            using (OvsBridgePeer own = new(net, ",fast-peer", []))
+            {
+                own.Ofctl("add-flow", "in_port=1,actions=output:2");
+                Note("OvsBridge: output, fast-peer", Rate(net, ring, direct), bareDirect);
+            }
+
             using (OpenVSwitchPeer other = new(net))
             {
                 other.AddFlow("in_port=1,actions=output:2");
                 Note("Open vSwitch, userspace datapath: output", Rate(net, ring, frame));
             }
 
-            void Note(string name, double rate)
+            void Note(string name, double rate, double bar = 0)
             {
-                (ratios.TryGetValue(name, out List<double>? list) ? list : ratios[name] = []).Add(rate / bare);
+                (ratios.TryGetValue(name, out List<double>? list) ? list : ratios[name] = []).Add(rate / (bar == 0 ? bare : bar));
                 (rates.TryGetValue(name, out List<double>? all) ? all : rates[name] = []).Add(rate);
             }
         }
 
         Table table = new("what", "of bare redirect", "lowest", "highest", "packets/s")
         {
-            Note = $"Medians of {Rounds} interleaved rounds of {_time.TotalSeconds} s; the rates are what the second host's interface received.",
+            Note = $"Medians of {_rounds} interleaved rounds of {_time.TotalSeconds} s; the rates are what the second host's interface received. For fast-peer, frames are to that host, as those of its bare redirect.",
         };
         foreach ((string name, List<double> values) in ratios)
         {

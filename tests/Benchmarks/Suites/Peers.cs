@@ -25,8 +25,14 @@ internal sealed class OvsBridgePeer : IPeer
     private readonly SwitchProcess _process;
 
     internal OvsBridgePeer(Netns net, params string[] options)
+        : this(net, "", options)
     {
-        string[] ports = [.. net.Hosts.SelectMany((host, i) => new[] { "--port", string.Create(CultureInfo.InvariantCulture, $"{host}={i + 1}") })];
+    }
+
+    /// <summary>With options for each port, beginning with a comma.</summary>
+    internal OvsBridgePeer(Netns net, string portOptions, string[] options)
+    {
+        string[] ports = [.. net.Hosts.SelectMany((host, i) => new[] { "--port", string.Create(CultureInfo.InvariantCulture, $"{host}={i + 1}{portOptions}") })];
         _process = SwitchProcess.Start(net.Switch, [.. ports, "--fail-mode", "secure", .. options]);
     }
 

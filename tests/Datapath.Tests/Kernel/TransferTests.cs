@@ -45,6 +45,22 @@ public sealed class TransferTests
         Assert.That(datapath.ReadDatapathStats().Miss, Is.Zero);
     });
 
+    /// <summary>Both hosts' ports let packets pass straight to them; broadcasts go the usual way.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Straight_to_the_peers(bool ipv6) => InSwitch(datapath =>
+    {
+        datapath.SetPortPeer(1, 0x020000000001);
+        datapath.SetPortPeer(2, 0x020000000002);
+        Put(datapath, 1, Programs.Output(2));
+        Put(datapath, 2, Programs.Output(1));
+
+        Transfer(ipv6, ipv6 ? _net.Ipv6("h2") : _net.Ipv4("h2"), 5000, 5000);
+        TransferUdp(ipv6 ? _net.Ipv6("h2") : _net.Ipv4("h2"), 5001, 5001);
+        Assert.That(datapath.ReadDatapathStats().Miss, Is.Zero);
+        Assert.That(datapath.ReadPortStats(2)!.PeerTxBytes, Is.GreaterThan((ulong)Bytes));
+    });
+
     /// <summary>
     /// The client speaks to an address and port that nobody has; the switch makes the server's of them, and back.
     /// </summary>
@@ -52,11 +68,17 @@ public sealed class TransferTests
     [TestCase(true)]
     public void Through_rewritten_addresses_and_ports(bool ipv6) => InSwitch(datapath =>
     {
-        PutNat(datapath, ipv6);
+        ThroughNat(datapath, ipv6);
+    });
 
-        Transfer(ipv6, ipv6 ? "fd00::99" : "10.0.0.99", 8080, 5000);
-        TransferUdp(ipv6 ? "fd00::99" : "10.0.0.99", 8080, 5000);
-        Assert.That(datapath.ReadDatapathStats().Miss, Is.Zero);
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Through_rewritten_addresses_and_ports_straight_to_the_peers(bool ipv6) => InSwitch(datapath =>
+    {
+        datapath.SetPortPeer(1, 0x020000000001);
+        datapath.SetPortPeer(2, 0x020000000002);
+        ThroughNat(datapath, ipv6);
+        Assert.That(datapath.ReadPortStats(2)!.PeerTxBytes, Is.GreaterThan((ulong)Bytes));
     });
 
     /// <summary>A trunk of two ports that are wired to each other: what is pushed on one end is popped on the other.</summary>
@@ -169,6 +191,15 @@ public sealed class TransferTests
 
     private static void Put(EbpfDatapath datapath, FlowKey key, FlowKey mask, DpActions actions) =>
         Assert.That(datapath.PutFlow(key, mask, actions), Is.Not.Null);
+
+    private void ThroughNat(EbpfDatapath datapath, bool ipv6)
+    {
+        PutNat(datapath, ipv6);
+
+        Transfer(ipv6, ipv6 ? "fd00::99" : "10.0.0.99", 8080, 5000);
+        TransferUdp(ipv6 ? "fd00::99" : "10.0.0.99", 8080, 5000);
+        Assert.That(datapath.ReadDatapathStats().Miss, Is.Zero);
+    }
 
     private void PutNat(EbpfDatapath datapath, bool ipv6)
     {

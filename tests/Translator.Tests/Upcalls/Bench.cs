@@ -140,6 +140,8 @@ internal sealed class Bench : IDisposable
 
         public bool RemovePort(uint number) => inner.RemovePort(number);
 
+        public void SetPortPeer(uint number, ulong? mac) => inner.SetPortPeer(number, mac);
+
         public void SetPortFlags(uint number, DpPortFlags flags) => inner.SetPortFlags(number, flags);
 
         public PutOutcome PutFlow(in FlowKey key, in FlowKey mask, DpActions actions, MegaflowHandle? spent, out MegaflowHandle? flow) =>
