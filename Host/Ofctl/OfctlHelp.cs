@@ -114,9 +114,7 @@ internal static class OfctlHelp
               --sort[=FIELD], --rsort[=FIELD]   sort flows by priority or a field, up or down
               --stats, --no-stats      flows with or without age and counters
           -m, --more                   tell more; twice: bytes too
-              --color[=WHEN]           always, auto or never
               --timestamp              (monitor, snoop) print the time
-              --pidfile[=FILE], --unixctl=SOCKET, --detach   (monitor, snoop)
           -t, --timeout=SECS           give up after that time
               --rundir=DIR             where bridges have their sockets (default: $OVS_RUNDIR, else /var/run/openvswitch)
           -p, --private-key=FILE, -c, --certificate=FILE, -C, --ca-cert=FILE   for ssl

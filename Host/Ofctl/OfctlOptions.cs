@@ -38,9 +38,6 @@ internal sealed record OfctlOptions
     /// <summary>How to sort flows, first criterion first.</summary>
     public IReadOnlyList<SortCriterion> Sort { get; init; } = [];
 
-    /// <summary>Whether to colour flows.</summary>
-    public bool Color { get; init; }
-
     /// <summary>What -P asks for, or null.</summary>
     public string? PacketInFormat { get; init; }
 
@@ -52,15 +49,6 @@ internal sealed record OfctlOptions
 
     /// <summary>Certificates of the authority.</summary>
     public string? Authority { get; init; }
-
-    /// <summary>Go on in the background.</summary>
-    public bool Detach { get; init; }
-
-    /// <summary>Where to write the process id; null: nowhere, empty: the usual place.</summary>
-    public string? PidFile { get; init; }
-
-    /// <summary>Where to listen for ovs-appctl; null: nowhere.</summary>
-    public string? Unixctl { get; init; }
 
     /// <summary>Directory of the bridges' sockets.</summary>
     public required string RunDirectory { get; init; }

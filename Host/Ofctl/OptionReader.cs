@@ -145,20 +145,17 @@ internal static class OptionReader
                         ? o with { PacketInFormat = value }
                         : throw new OfctlException($"unknown packet-in format `{value}'");
                     break;
+                case "color" when value is "auto" or "never":
+                    break; // there are none
                 case "color":
-                    Options = value switch
-                    {
-                        null or "always" => o with { Color = true },
-                        "auto" => o with { Color = !Console.IsOutputRedirected },
-                        "never" => o with { Color = false },
-                        _ => throw new OfctlException($"incorrect value `{value}'"),
-                    };
-                    break;
+                    throw new OfctlException($"--color={value ?? "always"}: there are no colors here, only auto and never");
+                case "detach" or "pidfile" or "unixctl" or "monitor" or "no-chdir" or "overwrite-pidfile":
+                    throw new OfctlException($"--{name}: this command runs in the foreground only");
                 case "sort" or "rsort":
                     Sort.Add(new SortCriterion(value is "priority" ? null : value, name == "rsort"));
                     break;
-                case "verbose" or "log-file" or "syslog-method" or "syslog-target" or "no-chdir" or "overwrite-pidfile" or "monitor":
-                    break; // there is no log to write, and no second process to watch
+                case "verbose" or "log-file" or "syslog-method" or "syslog-target":
+                    break; // there is no log to write
                 case "rundir":
                     RunDirectory = value;
                     break;
@@ -184,9 +181,6 @@ internal static class OptionReader
             "no-names" => o with { Names = false },
             "stats" => o with { Statistics = true },
             "no-stats" => o with { Statistics = false },
-            "detach" => o with { Detach = true },
-            "pidfile" => o with { PidFile = value ?? "" },
-            "unixctl" => o with { Unixctl = value },
             "private-key" => o with { PrivateKey = value },
             "certificate" => o with { Certificate = value },
             "ca-cert" => o with { Authority = value },

@@ -120,6 +120,10 @@ public sealed class OfctlTroubleTests
     }
 
     [TestCase("-O OpenFlow10 show br0", "-O OpenFlow10: only OpenFlow13 is spoken here")]
+    [TestCase("--color=always dump-flows br0", "--color=always: there are no colors")]
+    [TestCase("--color dump-flows br0", "--color=always: there are no colors")]
+    [TestCase("--detach monitor br0", "--detach: this command runs in the foreground only")]
+    [TestCase("--pidfile=x monitor br0", "--pidfile: this command runs in the foreground only")]
     [TestCase("ct-flush br0", "Nicira")]
     [TestCase("insert-buckets br0 group_id=1", "OpenFlow 1.5")]
     [TestCase("monitor br0 watch:", "flow monitors")]
