@@ -50,11 +50,36 @@ public sealed partial class OfctlComparisonTests(string kind)
 
     private static IEnumerable<string> Changes() => CommandFile.Marked('~');
 
+    private static IEnumerable<string> ChangesByOwnMessages() => CommandFile.Marked('^');
+
     [TestCaseSource(nameof(Questions))]
     public void Prints_what_ovs_ofctl_prints(string command)
     {
         (string theirs, string ours) = (Outcome(Theirs(command)), Outcome(Ours(command)));
         Assert.That(ours, Is.EqualTo(theirs));
+    }
+
+    [TestCaseSource(nameof(ChangesByOwnMessages))]
+    public void Does_without_Open_vSwitchs_own_messages(string command)
+    {
+        if (_switch is not SwitchProcess)
+        {
+            Does_what_ovs_ofctl_does(command);
+            return;
+        }
+
+        try
+        {
+            Assert.Multiple(() =>
+            {
+                Assert.That(Theirs(command).Output + Theirs(command).Error, Does.Contain("OFPGMFC_BAD_COMMAND"));
+                Assert.That(Ours(command).ExitCode, Is.Zero);
+            });
+        }
+        finally
+        {
+            Reset();
+        }
     }
 
     [TestCaseSource(nameof(Changes))]
