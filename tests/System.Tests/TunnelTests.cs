@@ -81,26 +81,33 @@ public sealed class TunnelTests
         (string ours, string others) = Underlay(net, "b2", ipv6: false);
         using var other = SwitchProcess.Start(net.NamespaceOf("b2"), "--port", $"tun0=10,type=gre,remote_ip={ours},key=5");
         Inside(net, "b2", "br0");
-        string directory = Directory.CreateTempSubdirectory("ovsbridge-run-").FullName;
         string[] ports = ["--port", "h1=1", "--port", $"tun0=10,type=gre,remote_ip={others},key=5"];
-        using (var killed = SwitchProcess.StartIn(directory, net.Switch, ports))
+        string directory = Directory.CreateTempSubdirectory("ovsbridge-run-").FullName;
+        try
         {
-            Assert.That(net.Ping("h1", "10.0.0.2"), Is.True);
-            killed.Signal("KILL");
-            killed.WaitForExit();
-        }
+            using (var killed = SwitchProcess.StartIn(directory, net.Switch, ports))
+            {
+                Assert.That(net.Ping("h1", "10.0.0.2"), Is.True);
+                killed.Signal("KILL");
+                killed.WaitForExit();
+            }
 
-        Assert.That(net.Ping("h1", "10.0.0.2"), Is.True, "while no process runs");
-        using (var next = SwitchProcess.StartIn(directory, net.Switch, ports))
+            Assert.That(net.Ping("h1", "10.0.0.2"), Is.True, "while no process runs");
+            using (var next = SwitchProcess.StartIn(directory, net.Switch, ports))
+            {
+                Assert.That(net.Ping("h1", "10.0.0.2"), Is.True, "with the next process");
+                next.Signal("KILL");
+                next.WaitForExit();
+            }
+
+            Assert.That(IngressPrograms.In(net), Has.One.StartsWith("b2 "));
+            using var last = SwitchProcess.StartIn(directory, net.Switch, ports[..2]);
+            Assert.That(IngressPrograms.In(net), Has.None.StartsWith("b2 "), "the last one has no tunnels");
+        }
+        finally
         {
-            Assert.That(net.Ping("h1", "10.0.0.2"), Is.True, "with the next process");
-            next.Signal("KILL");
-            next.WaitForExit();
+            Directory.Delete(directory, recursive: true);
         }
-
-        Assert.That(net.InSwitch("tc", "filter", "show", "dev", "b2", "ingress"), Does.Contain("dp_tunnel_ingre"));
-        using var last = SwitchProcess.StartIn(directory, net.Switch, ports[..2]);
-        Assert.That(net.InSwitch("tc", "filter", "show", "dev", "b2", "ingress"), Is.Empty, "the last one has no tunnels");
     }
 
     /// <summary>Addresses for the wire between the switch's namespace and <paramref name="host"/>'s, which has no other ones then.</summary>
